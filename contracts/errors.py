@@ -1,0 +1,70 @@
+"""Errors, sorted by what to do about them.
+
+JobError
+├── Rejected      asking again changes nothing     not retried
+│   ├── InvalidInput                               HTTP 422
+│   ├── NotFound                                   HTTP 404
+│   ├── Conflict   the thing's state forbids it    HTTP 409
+│   ├── TooLarge                                   HTTP 413
+│   ├── Forbidden                                  HTTP 403
+│   ├── Unauthorized                               HTTP 401
+│   └── Declined   a provider said no              HTTP 402
+└── Unavailable   the same request may work later  retried, HTTP 503
+    └── RateLimited   carries how long to wait     HTTP 429
+
+A message names the thing and the value. No secret, no payload, no stack in a message.
+"""
+
+from datetime import timedelta
+
+
+class JobError(Exception):
+    """Base of all errors of ours."""
+
+
+class Rejected(JobError):  # noqa: N818  a refusal, not a fault; the tree above names it
+    """Asking again changes nothing."""
+
+
+class InvalidInput(Rejected):
+    """The request is wrong. `fields` are (path, message) pairs."""
+
+    def __init__(self, message: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
+class NotFound(Rejected):
+    """There is no such thing, or not for this caller."""
+
+
+class Conflict(Rejected):
+    """The thing is in a state that forbids what was asked."""
+
+
+class TooLarge(Rejected):
+    """More bytes than allowed."""
+
+
+class Forbidden(Rejected):
+    """This key may not do that."""
+
+
+class Unauthorized(Rejected):
+    """No valid key."""
+
+
+class Declined(Rejected):
+    """A provider said no, as a result of business."""
+
+
+class Unavailable(JobError):  # noqa: N818
+    """The same request may work later. `retry_after` when the other side said when."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimited(Unavailable):
+    """Too much; `retry_after` says how long to wait."""

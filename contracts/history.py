@@ -1,0 +1,71 @@
+"""History: what the read model is told about a job.
+
+Every teller (the API, a step, the workflow's end, the repair) says the same kind of thing, a `JobChange`.
+Applying a change twice, or late, leaves the same row: that is the read model's promise and every teller relies on it.
+"""
+
+from typing import Any
+
+from pydantic import Field
+
+from contracts.jobs import JobFailure, JobHeader, JobStatus, Progress
+from contracts.values import Instant, WireModel
+
+
+class JobEvent(WireModel):
+    """One thing that happened to a job."""
+
+    key: str = Field(description="unique within the job, made and never random: a repeated event is the same event")
+    at: Instant
+    kind: str = Field(
+        description="accepted, started, step_started, step_failed, step_completed, progress, dead, retried, "
+        "cancel_requested, completed, failed, cancelled, repaired"
+    )
+    message: str
+    actor: str | None = None
+    attempt: int | None = None
+    step: str | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class JobChange(WireModel):
+    """What one moment changed about a job; `None` means: says nothing about it."""
+
+    job_id: str
+    tenant_id: str
+    job_type: str
+    at: Instant
+    header: JobHeader | None = None
+    """Given by tellers that know it; lets the row be made when it is missing."""
+    payload: Any = None
+    run_id: str | None = None
+    status: JobStatus | None = None
+    attempts: int | None = None
+    processed_at: Instant | None = None
+    completed_at: Instant | None = None
+    worker: str | None = None
+    progress: Progress | None = None
+    result: Any = None
+    error: JobFailure | None = None
+    events: tuple[JobEvent, ...] = ()
+
+
+class WorkerBeat(WireModel):
+    """What a worker process says of itself, every few seconds. About a process, never about a person."""
+
+    id: str
+    worker_type: str = "job"
+    status: str = Field(description="idle, busy, draining or stopped; the reader adds offline")
+    started_at: Instant
+    last_heartbeat: Instant
+    jobs_processed: int = Field(description="steps finished since the process began")
+    average_processing_time: float | None = Field(default=None, description="milliseconds per finished step")
+    current_job: str | None = None
+    capabilities: tuple[str, ...] = Field(default=(), description="task queues this process serves")
+    max_concurrency: int
+    tenant: str | None = None
+    cpu_percent: float
+    memory_bytes: int
+    host: str
+    pid: int
+    version: str

@@ -1,0 +1,57 @@
+"""Policies: how long a step may take and how it is tried again. One table; no number stands in a workflow.
+
+No schedule_to_start and no schedule_to_close on steps: they would run on while a queue is paused.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from temporalio.common import RetryPolicy
+
+DEFAULT_MAX_ATTEMPTS = 5
+MAX_MAX_ATTEMPTS = 100
+
+
+@dataclass(frozen=True)
+class StepPolicy:
+    """How a step is run. A step that is alive says so every 0.5 s by itself (temporal/interceptors/heartbeat.py)."""
+
+    start_to_close: timedelta
+    heartbeat: timedelta
+    initial_interval: timedelta
+    maximum_interval: timedelta
+    backoff: float = 2.0
+
+    def options(self, max_attempts: int) -> dict[str, Any]:
+        """Return the keyword arguments for `workflow.execute_activity`."""
+        retry = RetryPolicy(
+            initial_interval=self.initial_interval,
+            backoff_coefficient=self.backoff,
+            maximum_interval=self.maximum_interval,
+            maximum_attempts=max_attempts,
+        )
+        return {
+            "start_to_close_timeout": self.start_to_close,
+            "heartbeat_timeout": self.heartbeat,
+            "retry_policy": retry,
+        }
+
+
+LOCAL_WORK = StepPolicy(
+    start_to_close=timedelta(minutes=2),
+    heartbeat=timedelta(seconds=3),
+    initial_interval=timedelta(milliseconds=200),
+    maximum_interval=timedelta(seconds=10),
+)
+"""Work on this machine's processor: a retry mostly means that a process died."""
+
+REMOTE_READ = replace(LOCAL_WORK, initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60))
+"""Reading from somebody else's server: give it time between attempts."""
+
+RECORD: dict[str, Any] = {
+    "start_to_close_timeout": timedelta(seconds=2),
+    "schedule_to_close_timeout": timedelta(seconds=4),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=1)),
+}
+"""Telling the read model. It gives up soon: a job does not wait for the record, the repair completes it."""

@@ -1,0 +1,76 @@
+"""Values that every room speaks: wire models, ids, instants.
+
+Names on the wire are camelCase; Python names are snake_case. Fields are only ever added, and with a default.
+"""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, StringConstraints
+from pydantic.alias_generators import to_camel
+
+TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+TenantId = Annotated[str, StringConstraints(pattern=TENANT_PATTERN)]
+"""A shop's id. At most 64 bytes, because Temporal's fairness key is no longer."""
+
+_SAFE_KEY = re.compile(r"^[A-Za-z0-9._~-]{1,100}$")
+
+
+def _aware_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        msg = "an instant needs a time zone, for example 2026-11-22T08:00:00Z"
+        raise ValueError(msg)
+    return value.astimezone(UTC)
+
+
+def _rfc3339(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Instant = Annotated[
+    datetime, AfterValidator(_aware_utc), PlainSerializer(_rfc3339, return_type=str, when_used="json-unless-none")
+]
+"""An aware UTC instant; RFC 3339 with milliseconds on the wire."""
+
+
+class WireModel(BaseModel):
+    """A value that crosses a border: HTTP, Temporal or the database."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON-ready form, with camelCase names."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def job_id(tenant_id: str, job_type: str, key: str) -> str:
+    """Return `tenant:jobType:key`, which is also the Temporal workflow id.
+
+    A key of other than plain characters (or a very long one) is replaced by its SHA-256, so that an id can always
+    stand in a URL path and carries nothing that a caller may have hidden in a key.
+    """
+    safe = key if _SAFE_KEY.match(key) else hashlib.sha256(key.encode()).hexdigest()
+    return f"{tenant_id}:{job_type}:{safe}"
+
+
+def tenant_of(a_job_id: str) -> str:
+    """Return the tenant part of a job id."""
+    return a_job_id.split(":", 1)[0]
+
+
+def job_type_of(a_job_id: str) -> str:
+    """Return the job type part of a job id; empty when there is none."""
+    parts = a_job_id.split(":", 2)
+    return parts[1] if len(parts) > 1 else ""
+
+
+def upload_key(tenant_id: str, sha256: str) -> str:
+    """Return the object key of a file a tenant gave us. The tenant is part of it: nobody can name another's file."""
+    return f"{tenant_id}/uploads/{sha256}"
+
+
+def thumbnail_key(tenant_id: str, sha256: str) -> str:
+    """Return the object key of a photo's thumbnail."""
+    return f"{tenant_id}/thumbnails/{sha256}.webp"
