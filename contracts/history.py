@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from contracts.jobs import JobFailure, JobHeader, JobStatus, Progress
+from contracts.jobs import Job, JobFailure, JobHeader, JobStatus, Progress
 from contracts.values import Instant, WireModel
 
 
@@ -48,6 +48,14 @@ class JobChange(WireModel):
     result: Any = None
     error: JobFailure | None = None
     events: tuple[JobEvent, ...] = ()
+
+    def as_job(self, notice: str | None = None) -> Job:
+        """Return the job this change alone describes. It must have a header."""
+        assert self.header  # noqa: S101  only asked of a reconstruction, which always has one
+        names = ("attempts", "processed_at", "completed_at", "worker", "progress", "result", "error")
+        said = {name: value for name in names if (value := getattr(self, name)) is not None}
+        said["status"] = self.status or JobStatus.PENDING
+        return Job.accepted(self.header, self.payload, notice).model_copy(update=said)
 
 
 class WorkerBeat(WireModel):

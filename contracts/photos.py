@@ -85,7 +85,7 @@ class TextLine(WireModel):
 class Quality(WireModel):
     """How usable a photo is."""
 
-    sharpness: float = Field(description="variance of the Laplacian at 1024 px; under 60 is blurred")
+    sharpness: float = Field(description="edge strength at 1024 px, noise smoothed; under 10 is blurred")
     blurred: bool
     brightness: float = Field(description="mean luma, share in [0, 1]")
     contrast: float = Field(description="standard deviation of luma, share in [0, 1]")
@@ -130,7 +130,7 @@ class PhotoProblem(WireModel):
     """Why one photo could not be read. Honest, and never the fault of its neighbours."""
 
     code: str = Field(
-        description="damaged, not_an_image, too_many_pixels, missing, not_found, refused, too_large, timeout"
+        description="damaged, not_an_image, too_many_pixels, unreadable, missing, not_found, refused, too_large, timeout"
     )
     message: str
 

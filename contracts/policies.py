@@ -50,8 +50,17 @@ REMOTE_READ = replace(LOCAL_WORK, initial_interval=timedelta(seconds=1), maximum
 """Reading from somebody else's server: give it time between attempts."""
 
 RECORD: dict[str, Any] = {
-    "start_to_close_timeout": timedelta(seconds=2),
-    "schedule_to_close_timeout": timedelta(seconds=4),
-    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=1)),
+    "start_to_close_timeout": timedelta(seconds=3),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=2),
 }
-"""Telling the read model. It gives up soon: a job does not wait for the record, the repair completes it."""
+"""Telling the read model. It gives up soon: a job does not wait for the record, the repair completes it.
+
+Attempts are counted because the SDK does not hold local activities to their schedule_to_close while they retry.
+"""
+
+REPAIR: dict[str, Any] = {
+    "start_to_close_timeout": timedelta(minutes=10),
+    "heartbeat_timeout": timedelta(seconds=5),
+    "retry_policy": RetryPolicy(maximum_attempts=2),
+}
+"""The schedule comes again soon: a repair that fails twice leaves its work to the next one."""

@@ -5,10 +5,12 @@ An adapter keeps the promises written here; `tests/` runs one suite per port ove
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from contracts.history import JobChange
+from contracts.jobs import JobStatus
 from contracts.photos import PhotoAnalysis, PhotoProblem
 
 
@@ -105,11 +107,19 @@ class JobHistory(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Execution:
+    """One job execution as Temporal lists it."""
+
+    job_id: str
+    ended: bool
+
+
 class JobLedger(Protocol):
     """Temporal as the repair sees it: which executions there are, and what each one's history says."""
 
-    def executions(self) -> AsyncIterator[str]:
-        """Yield the ids of all job executions Temporal still keeps, newest first.
+    def executions(self, since: datetime | None) -> AsyncIterator[Execution]:
+        """Yield the job executions that began or ended since then (all that are kept, with None), newest first.
 
         Raises:
             Unavailable: Temporal did not answer.
@@ -120,4 +130,24 @@ class JobLedger(Protocol):
 
         Raises:
             Unavailable: Temporal did not answer.
+        """
+
+
+class JobStandings(Protocol):
+    """What the read model holds, as the repair needs it."""
+
+    async def standings(self, job_ids: Sequence[str]) -> dict[str, JobStatus]:
+        """Return the status of those of the jobs that have a row.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+    async def open_jobs(self, before: datetime, after_id: str, limit: int) -> Sequence[str]:
+        """Return ids, in their order and after the given one, of jobs accepted before then that have not ended.
+
+        Jobs still in the outbox are not among them.
+
+        Raises:
+            Unavailable: The database did not answer.
         """

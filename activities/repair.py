@@ -1,0 +1,97 @@
+"""Repair: make the read model agree with Temporal again, after an outage of the database or a terminated run."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+
+from contracts.history import JobChange, JobEvent
+from contracts.jobs import JobFailure, JobStatus
+from contracts.ports import Execution, JobHistory, JobLedger, JobStandings
+from contracts.repair import RepairInput, RepairReport
+from contracts.values import job_type_of, tenant_of
+
+BATCH = 200
+LOST_AFTER = timedelta(minutes=1)
+"""A job accepted this long ago that neither Temporal nor the outbox has is lost."""
+
+
+class RepairActivities:
+    """Compares and repairs; what agrees is left alone."""
+
+    def __init__(self, ledger: JobLedger, history: JobHistory, standings: JobStandings) -> None:
+        self._ledger = ledger
+        self._history = history
+        self._standings = standings
+
+    @activity.defn(name="system.repair")
+    async def repair(self, step: RepairInput) -> RepairReport:
+        """Repair the jobs that began or ended since an instant, or all that Temporal keeps.
+
+        Applying a change twice leaves the same rows, so a repeated or overlapping repair does no harm.
+
+        Raises:
+            Unavailable: Temporal or the database did not answer; what was repaired before stays repaired.
+        """
+        began = datetime.now(UTC)
+        compared = repaired = 0
+        async for batch in _batches(self._ledger.executions(step.since)):
+            compared += len(batch)
+            for job_id in await self._differing(batch, deep=step.deep):
+                repaired += await self._restore(job_id)
+        lost = await self._close_lost() if step.since is None else 0
+        return RepairReport(began_at=began, compared=compared, repaired=repaired, lost=lost)
+
+    async def _differing(self, batch: list[Execution], *, deep: bool) -> list[str]:
+        if deep:
+            return [execution.job_id for execution in batch]
+        known = await self._standings.standings([execution.job_id for execution in batch])
+        return [
+            execution.job_id
+            for execution in batch
+            if (status := known.get(execution.job_id)) is None or (execution.ended and not status.ended)
+        ]
+
+    async def _restore(self, job_id: str) -> bool:
+        change = await self._ledger.reconstruct(job_id)
+        if change is None:
+            return False
+        await self._history.apply([change])
+        return True
+
+    async def _close_lost(self) -> int:
+        """End the open jobs that Temporal does not know: its data is gone, or they ended beyond its retention."""
+        lost, last = 0, ""
+        while page := await self._standings.open_jobs(datetime.now(UTC) - LOST_AFTER, last, BATCH):
+            last = page[-1]
+            for job_id in page:
+                if await self._ledger.reconstruct(job_id) is None:
+                    await self._history.apply([_lost(job_id)])
+                    lost += 1
+        return lost
+
+
+async def _batches(executions: AsyncIterator[Execution]) -> AsyncIterator[list[Execution]]:
+    batch: list[Execution] = []
+    async for execution in executions:
+        batch.append(execution)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _lost(job_id: str) -> JobChange:
+    now = datetime.now(UTC)
+    message = "Temporal has no record of this job any more; its outcome is unknown"
+    return JobChange(
+        job_id=job_id,
+        tenant_id=tenant_of(job_id),
+        job_type=job_type_of(job_id),
+        at=now,
+        status=JobStatus.FAILED,
+        completed_at=now,
+        error=JobFailure(type="Lost", message=message, retryable=True),
+        events=(JobEvent(key="lost", at=now, kind="repaired", message=message),),
+    )

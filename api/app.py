@@ -1,0 +1,98 @@
+"""Puts the HTTP application together."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from api import problems
+from api.context import Services
+from api.problems import Problem
+from api.routes import front, health, jobs, keys, uploads, workers
+from temporal.registry import JOB_TYPES
+
+BODY_LIMIT_BYTES = 2 * 1024 * 1024
+FORM_ROOM_BYTES = 64 * 1024
+VERSION = "0.1.0"
+
+_DESCRIPTION = """Durable jobs for Spaces Commerce. Send `Authorization: Bearer <key>`.
+JSON in camelCase, instants in RFC 3339 UTC, errors as `application/problem+json` (RFC 9457).
+Lists take `limit` (1 to 200) and `cursor`. POSTs that create take an `Idempotency-Key`."""
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application over these services; it runs the event tail while it is up."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with services.tail.running():
+            yield
+
+    app = FastAPIOffline(
+        title="Spaces Queue",
+        version=VERSION,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        max_body_size=BODY_LIMIT_BYTES,
+        responses={"4XX": {"model": Problem, "content": {"application/problem+json": {}}}},
+    )
+    app.state.services = services
+    app.add_middleware(RequestNames)
+    problems.install(app)
+    for module in (jobs, workers, keys, health, front):
+        app.include_router(module.router)
+    app.include_router(uploads.router, max_body_size=services.uploads.limit_bytes + FORM_ROOM_BYTES)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return app
+
+
+class RequestNames:
+    """Gives every answer its `X-Request-Id`: the caller's own when it is a plain one, else a new one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and name the answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        name = given if _PLAIN_NAME.fullmatch(given) else str(uuid7())
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = name
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+            await send(message)
+
+        await self._app(scope, receive, named)
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._~:/+=-]{1,100}")
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Add each job type's payload schema, from the registry, to the description of a job request."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    components = schema["components"]["schemas"]
+    choices = []
+    for job_type in JOB_TYPES.values():
+        payload = job_type.payload.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+        components.update(payload.pop("$defs", {}))
+        components[job_type.payload.__name__] = payload
+        choices.append({"$ref": f"#/components/schemas/{job_type.payload.__name__}"})
+    components["JobRequest"]["properties"]["payload"] = {"oneOf": choices, "title": "Payload"}
+    components["JobRequest"]["properties"]["jobType"]["enum"] = list(JOB_TYPES)
+    app.openapi_schema = schema
+    return schema

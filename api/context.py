@@ -1,0 +1,93 @@
+"""What the routes work with, and who is calling them."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.identity import Authenticator, Caller
+from api.service import QueueService
+from api.stream import Tail
+from api.uploads import Uploads
+from contracts.errors import InvalidInput, Unavailable
+from contracts.ports import BlobStore
+from contracts.values import TENANT_PATTERN
+from readmodel.database import Database
+from readmodel.intake import Intake
+from readmodel.jobs import JobQueries
+from readmodel.keys import ApiKeys
+from readmodel.workers import WorkerRegistry
+from temporal.engine import TemporalEngine
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that one API process works with; made by `serve.py`, or by a test."""
+
+    queue: QueueService
+    queries: JobQueries
+    keys: ApiKeys
+    workers: WorkerRegistry
+    uploads: Uploads
+    tail: Tail
+    authenticator: Authenticator
+    database: Database
+    blobs: BlobStore
+    engine: TemporalEngine
+    intake: Intake
+    temporal_ui_url: str | None = None
+
+    async def remember(self, tenant_id: str, key: str, sha256: str) -> bool:
+        """Note that the Idempotency-Key made this upload; True when it did so before.
+
+        Without the database nothing is noted: the upload's id is made from its bytes, so a repeat is harmless.
+
+        Raises:
+            InvalidInput: The key was used for something else.
+        """
+        try:
+            return await self.intake.remember(tenant_id, key, sha256, sha256) is not None
+        except Unavailable:
+            return False
+
+
+_bearer = HTTPBearer(auto_error=False, description="an API key; `make dev` prints the admin's")
+
+
+def services(request: Request) -> Services:
+    """Return the app's services."""
+    return cast(Services, request.app.state.services)
+
+
+async def caller(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    x_tenant_id: Annotated[
+        str | None, Header(pattern=TENANT_PATTERN, description="tenant a platform key acts for")
+    ] = None,
+) -> Caller:
+    """Return who asks."""
+    secret = credentials.credentials if credentials else None
+    return await services(request).authenticator.caller(secret, x_tenant_id)
+
+
+def idempotency_key(
+    idempotency_key: Annotated[str | None, Header(max_length=255, description="makes a repeated request safe")] = None,
+) -> str | None:
+    """Return the Idempotency-Key header, None when it is not given.
+
+    Raises:
+        InvalidInput: It is empty, or not printable ASCII.
+    """
+    if idempotency_key is not None and not (
+        idempotency_key.strip() and idempotency_key.isascii() and idempotency_key.isprintable()
+    ):
+        msg = "the header Idempotency-Key must be printable ASCII and not empty"
+        raise InvalidInput(msg, (("Idempotency-Key", msg),))
+    return idempotency_key
+
+
+Here = Annotated[Services, Depends(services)]
+Who = Annotated[Caller, Depends(caller)]
+Key = Annotated[str | None, Depends(idempotency_key)]

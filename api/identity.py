@@ -1,0 +1,180 @@
+"""Who asks, for which tenant, and what they may. The one place that decides.
+
+A caller sees a job by its id alone: the id begins with the tenant, so scope is checked before anything is read.
+"""
+
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from contracts.errors import Forbidden, InvalidInput, NotFound, Unauthorized, Unavailable
+from contracts.values import tenant_of
+from readmodel.keys import ApiKeys
+
+PLATFORM = "*"
+
+
+class Right(StrEnum):
+    """What a role may do."""
+
+    JOBS_READ = "jobs:read"
+    JOBS_SUBMIT = "jobs:submit"
+    JOBS_CANCEL = "jobs:cancel"
+    JOBS_DECIDE = "jobs:decide"
+    """Retry and discard."""
+    PAYLOADS_READ = "payloads:read"
+    WORKERS_READ = "workers:read"
+    KEYS_MANAGE = "keys:manage"
+
+
+_VIEWER = frozenset({Right.JOBS_READ})
+_SUBMITTER = _VIEWER | {Right.JOBS_SUBMIT, Right.JOBS_CANCEL, Right.PAYLOADS_READ}
+_OPERATOR = _SUBMITTER | {Right.JOBS_DECIDE, Right.WORKERS_READ}
+ROLES: dict[str, frozenset[Right]] = {
+    "viewer": _VIEWER,
+    "submitter": _SUBMITTER,
+    "operator": _OPERATOR,
+    "admin": _OPERATOR | {Right.KEYS_MANAGE},
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated key. `tenant_id` is `*` for the platform; `scope` is the tenant a platform key chose."""
+
+    key_id: str
+    role: str
+    tenant_id: str
+    scope: str | None = None
+    job_types: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def actor(self) -> str:
+        """How this caller is named in events."""
+        return f"key:{self.key_id}"
+
+    @property
+    def sees(self) -> str | None:
+        """The only tenant this caller sees; None for all."""
+        return self.scope if self.tenant_id == PLATFORM else self.tenant_id
+
+    def may(self, right: Right) -> bool:
+        """Tell whether the role has the right."""
+        return right in ROLES.get(self.role, frozenset())
+
+    def must(self, right: Right) -> None:
+        """Pass only with the right.
+
+        Raises:
+            Forbidden: The role does not have it.
+        """
+        if not self.may(right):
+            msg = f"a key with the role '{self.role}' may not do this (it needs the right {right.value})"
+            raise Forbidden(msg)
+
+    def tenant_for(self, named: str | None) -> str:
+        """Return the tenant a new thing belongs to.
+
+        Raises:
+            Forbidden: A tenant's key named another tenant.
+            InvalidInput: A platform key named none, or two different ones.
+        """
+        if self.tenant_id != PLATFORM:
+            if named not in {None, self.tenant_id}:
+                msg = "this key belongs to another tenant than the one named"
+                raise Forbidden(msg)
+            return self.tenant_id
+        if named and self.scope and named != self.scope:
+            msg = "tenantId and X-Tenant-Id name different tenants"
+            raise InvalidInput(msg, (("tenantId", msg),))
+        chosen = named or self.scope
+        if not chosen:
+            msg = "a platform key names the tenant, by tenantId or by the header X-Tenant-Id"
+            raise InvalidInput(msg, (("tenantId", msg),))
+        return chosen
+
+    def must_see(self, job_id: str) -> None:
+        """Pass only when the job is in scope.
+
+        Raises:
+            NotFound: It is another tenant's; the words are those for a job that does not exist.
+        """
+        if self.sees is not None and tenant_of(job_id) != self.sees:
+            raise NotFound(no_such_job(job_id))
+
+    def must_use(self, job_type: str) -> None:
+        """Pass only when the key is not limited to other job types.
+
+        Raises:
+            Forbidden: The key is for other job types.
+        """
+        if self.job_types and job_type not in self.job_types:
+            msg = f"this key may not use the job type '{job_type}'"
+            raise Forbidden(msg)
+
+
+def no_such_job(job_id: str) -> str:
+    """Return the words for a job that is not there, or not for this caller."""
+    return f"no job '{job_id[:300]}'"
+
+
+class Authenticator:
+    """Turns a bearer secret into a caller. Keys seen lately still work while the database is away."""
+
+    FRESH_SECONDS = 5.0
+    STALE_SECONDS = 3600.0
+    ROOM = 10_000
+
+    def __init__(self, admin_key: str, keys: ApiKeys) -> None:
+        self._admin = hashlib.sha256(admin_key.encode()).digest()
+        self._keys = keys
+        self._seen: dict[bytes, tuple[float, Caller]] = {}
+
+    async def caller(self, secret: str | None, scope: str | None) -> Caller:
+        """Return who holds the secret.
+
+        Raises:
+            Unauthorized: There is no secret, or no such key.
+            Forbidden: A tenant's key came with another tenant's X-Tenant-Id.
+            Unavailable: The key is not known here and the database does not answer.
+        """
+        if not secret:
+            msg = "send the key as 'Authorization: Bearer <key>'"
+            raise Unauthorized(msg)
+        digest = hashlib.sha256(secret.encode()).digest()
+        if hmac.compare_digest(digest, self._admin):
+            return Caller("admin", "admin", PLATFORM, scope)
+        known = await self._known(digest, secret)
+        if known.tenant_id == PLATFORM:
+            return Caller(known.key_id, known.role, PLATFORM, scope, known.job_types)
+        if scope not in {None, known.tenant_id}:
+            msg = "this key belongs to another tenant than the one in X-Tenant-Id"
+            raise Forbidden(msg)
+        return known
+
+    def forget(self) -> None:
+        """Look every key up again."""
+        self._seen.clear()
+
+    async def _known(self, digest: bytes, secret: str) -> Caller:
+        now = time.monotonic()
+        at, caller = self._seen.get(digest, (-self.STALE_SECONDS, None))
+        if caller and now - at < self.FRESH_SECONDS:
+            return caller
+        try:
+            record = await self._keys.find(secret)
+        except Unavailable:
+            if caller and now - at < self.STALE_SECONDS:
+                return caller
+            raise
+        if record is None:
+            self._seen.pop(digest, None)
+            msg = "this key is not valid"
+            raise Unauthorized(msg)
+        caller = Caller(record.id, record.role, record.tenant_id, None, frozenset(record.job_types or ()))
+        if len(self._seen) >= self.ROOM:
+            self._seen.clear()
+        self._seen[digest] = (now, caller)
+        return caller

@@ -1,0 +1,112 @@
+"""Errors as problem+json (RFC 9457). The one place where an error becomes an HTTP answer."""
+
+import logging
+from collections.abc import Sequence
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+
+from contracts import errors
+from contracts.errors import InvalidInput, JobError, RateLimited, Unauthorized, Unavailable
+
+log = logging.getLogger("spaces.api")
+
+STATUS: dict[type[JobError], tuple[int, str]] = {
+    errors.InvalidInput: (422, "The request is not valid"),
+    errors.NotFound: (404, "Not found"),
+    errors.Conflict: (409, "Not possible in this state"),
+    errors.TooLarge: (413, "Too large"),
+    errors.Forbidden: (403, "Not allowed"),
+    errors.Unauthorized: (401, "No valid key"),
+    errors.Declined: (402, "Declined"),
+    errors.RateLimited: (429, "Too many requests"),
+    errors.Unavailable: (503, "Not available now"),
+}
+RETRY_AFTER_SECONDS = 2
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    path: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error's body."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] | None = None
+
+
+def answer(
+    status: int, title: str, detail: str, fields: Sequence[FieldProblem] = (), headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Return the error's answer."""
+    problem = Problem(title=title, status=status, detail=detail, errors=list(fields) or None)
+    body = problem.model_dump(exclude_none=True)
+    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+
+
+def field_problems(error: ValidationError | RequestValidationError, inside: str = "") -> list[FieldProblem]:
+    """Return one entry per wrong field: its path and what is wrong, never its value."""
+    found = []
+    for problem in error.errors():
+        place = [str(part) for part in problem["loc"] if part not in {"body", "query", "path", "header"}]
+        found.append(FieldProblem(path=".".join([inside, *place] if inside else place), message=_words(problem)))
+    return found
+
+
+def _words(problem: object) -> str:
+    assert isinstance(problem, dict)  # noqa: S101  pydantic's error shape
+    context = problem.get("ctx") or {}
+    if problem["type"] == "too_long" and "max_length" in context:
+        return f"at most {context['max_length']} are allowed, {context.get('actual_length', 'more')} were given"
+    if problem["type"] == "too_short" and "min_length" in context:
+        return f"at least {context['min_length']} is needed, {context.get('actual_length', 0)} were given"
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app in this form; an error that nobody foresaw is logged and tells nothing."""
+
+    @app.exception_handler(JobError)
+    async def _ours(_: Request, error: JobError) -> JSONResponse:
+        status, title = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), (400, "Refused"))
+        fields = [FieldProblem(path=p, message=m) for p, m in error.fields] if isinstance(error, InvalidInput) else []
+        return answer(status, title, str(error), fields, _headers(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        if any(problem["type"] == "json_invalid" for problem in error.errors()):
+            return answer(400, "The body is not JSON", "the request body could not be read as JSON")
+        return answer(422, *_invalid_words(error))
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+        return answer(error.status_code, str(error.detail), str(error.detail), headers=dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+        log.exception("unforeseen error at %s %s", request.method, request.scope.get("path"), exc_info=error)
+        return answer(500, "An error of ours", "something went wrong here; the request id finds it in our logs")
+
+
+def _invalid_words(error: RequestValidationError) -> tuple[str, str, list[FieldProblem]]:
+    fields = field_problems(error)
+    return "The request is not valid", "; ".join(f"{f.path}: {f.message}" for f in fields[:3]), fields
+
+
+def _headers(error: JobError) -> dict[str, str]:
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, RateLimited | Unavailable):
+        wait = error.retry_after.total_seconds() if error.retry_after else RETRY_AFTER_SECONDS
+        return {"Retry-After": str(max(1, round(wait)))}
+    return {}

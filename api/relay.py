@@ -1,0 +1,99 @@
+"""The outbox relay: starts the jobs that were accepted while Temporal did not answer.
+
+Any number of API processes may run one: a job starts once, because its id is the workflow's id.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+from contracts.errors import Unavailable
+from readmodel.intake import Intake, OutboxEntry
+from temporal.engine import TemporalEngine
+
+log = logging.getLogger("spaces.relay")
+
+LOOK_SECONDS = 1.0
+IDLE_SECONDS = 5.0
+BATCH = 100
+LONGEST_WAIT = timedelta(seconds=5)
+
+
+class OutboxRelay:
+    """Looks into the outbox now and then, and at once when told that something waits there."""
+
+    def __init__(self, intake: Intake, engine: TemporalEngine) -> None:
+        self._intake = intake
+        self._engine = engine
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look soon: something was put there."""
+        self._woken.set()
+
+    async def settle(self, job_id: str) -> None:
+        """Take a started job out of the outbox; when that fails, a later look does it."""
+        try:
+            await self._intake.started(job_id)
+        except Unavailable as error:
+            log.warning("job %s stays in the outbox for now: %s", job_id, error)
+            self.wake()
+
+    async def start_now(self, job_id: str) -> None:
+        """Start one job if it still waits in the outbox.
+
+        Raises:
+            Unavailable: Temporal does not answer.
+        """
+        try:
+            row = await self._intake.waiting(job_id)
+        except Unavailable:
+            return
+        if row:
+            await self._engine.start(row.header, row.payload)
+            await self.settle(job_id)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Relay in the background."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        while True:
+            left = await self._look()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS if left else IDLE_SECONDS)
+            if self._woken.is_set():
+                self._woken.clear()
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self) -> bool:
+        """Start what is due; tell whether something is left."""
+        try:
+            rows = await self._intake.due(BATCH, datetime.now(UTC))
+            for row in rows:
+                if not await self._start(row):
+                    return True
+            return await self._intake.outbox_size() > 0
+        except Unavailable as error:
+            log.warning("the outbox cannot be read: %s", error)
+            return True
+
+    async def _start(self, row: OutboxEntry) -> bool:
+        try:
+            await self._engine.start(row.header, row.payload)
+        except Unavailable as error:
+            wait = min(timedelta(seconds=2**row.tries), LONGEST_WAIT)
+            await self._intake.postpone(row.header.id, str(error), datetime.now(UTC) + wait)
+            return False
+        await self.settle(row.header.id)
+        log.info("job %s started from the outbox", row.header.id)
+        return True

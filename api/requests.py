@@ -1,0 +1,115 @@
+"""What callers send: a job to be made, checked at the border against its type's own model."""
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from api.problems import field_problems
+from contracts.errors import InvalidInput
+from contracts.jobs import JobHeader, JobMetadata, JobPayload, Priority
+from contracts.policies import MAX_MAX_ATTEMPTS
+from contracts.values import Instant, TenantId, WireModel, job_id
+from temporal.registry import JOB_TYPES, JobType, find_job_type
+
+LONGEST_DELAY = timedelta(days=366)
+
+
+class JobRequest(WireModel):
+    """A job to be made. `payload` is described by the job type's own schema."""
+
+    job_type: str = Field(description=f"one of: {', '.join(JOB_TYPES)}")
+    payload: dict[str, Any]
+    tenant_id: TenantId | None = Field(default=None, description="only platform keys name a tenant")
+    priority: Priority | None = None
+    max_attempts: int | None = Field(default=None, ge=1, le=MAX_MAX_ATTEMPTS, description="bounds each step")
+    run_at: Instant | None = None
+    delay_seconds: float | None = Field(default=None, ge=0, le=LONGEST_DELAY.total_seconds())
+    tags: tuple[str, ...] = Field(default=(), max_length=20)
+    correlation_id: str | None = Field(default=None, max_length=200)
+    parent_job_id: str | None = Field(default=None, max_length=300)
+    source: str | None = Field(default=None, max_length=200)
+    user_id: str | None = Field(default=None, max_length=200)
+    depends_on: tuple[str, ...] = Field(default=(), max_length=0, description="not available yet")
+    fallback: Literal["queue"] = Field(default="queue", description="'inline' is not available yet")
+
+    @model_validator(mode="after")
+    def _one_start(self) -> "JobRequest":
+        if self.run_at and self.delay_seconds is not None:
+            msg = "give runAt or delaySeconds, not both"
+            raise ValueError(msg)
+        if self.run_at and self.run_at - datetime.now(UTC) > LONGEST_DELAY:
+            msg = "runAt is more than a year away"
+            raise ValueError(msg)
+        if any(not 1 <= len(tag) <= 100 for tag in self.tags):
+            msg = "a tag has 1 to 100 characters"
+            raise ValueError(msg)
+        return self
+
+    def kind(self) -> JobType:
+        """Return the job type.
+
+        Raises:
+            InvalidInput: There is no such type.
+        """
+        if found := find_job_type(self.job_type):
+            return found
+        msg = f"no job type '{self.job_type[:100]}'; there are: {', '.join(JOB_TYPES)}"
+        raise InvalidInput(msg, (("jobType", msg),))
+
+    def fingerprint(self, tenant_id: str) -> str:
+        """Return the SHA-256 that tells this request from another under the same Idempotency-Key."""
+        said = self.model_dump(mode="json", by_alias=True, exclude={"tenant_id"})
+        return hashlib.sha256(json.dumps([tenant_id, said], sort_keys=True).encode()).hexdigest()
+
+    def header(self, tenant_id: str, kind: JobType, key: str) -> JobHeader:
+        """Return the header of the job this request makes."""
+        now = datetime.now(UTC)
+        delay = timedelta(seconds=self.delay_seconds) if self.delay_seconds else None
+        return JobHeader(
+            id=job_id(tenant_id, kind.name, key),
+            tenant_id=tenant_id,
+            job_type=kind.name,
+            priority=self.priority or kind.priority,
+            max_attempts=self.max_attempts or kind.max_attempts,
+            created_at=now,
+            run_at=self.run_at or (now + delay if delay else None),
+            tags=tuple(dict.fromkeys(self.tags)),
+            metadata=JobMetadata(
+                source=self.source,
+                user_id=self.user_id,
+                correlation_id=self.correlation_id,
+                parent_job_id=self.parent_job_id,
+            ),
+            request_hash=self.fingerprint(tenant_id),
+        )
+
+
+class RetryBody(WireModel):
+    """How to go on with a job."""
+
+    payload: dict[str, Any] | None = None
+    priority: Priority | None = None
+    from_: Literal["failed_step", "start"] = Field(default="failed_step", alias="from")
+
+
+class DiscardBody(WireModel):
+    """Why a dead job is given up."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+def checked_payload(kind: JobType, payload: dict[str, Any]) -> JobPayload:
+    """Return the payload as its type's model; unknown fields are refused here, so that a typing error is seen.
+
+    Raises:
+        InvalidInput: With the path and the words for each wrong field.
+    """
+    try:
+        return kind.payload.model_validate(payload, extra="forbid")
+    except ValidationError as error:
+        fields = tuple((problem.path, problem.message) for problem in field_problems(error, "payload"))
+        detail = "; ".join(f"{path}: {message}" for path, message in fields[:3])
+        raise InvalidInput(detail, fields[:100]) from None

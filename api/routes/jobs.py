@@ -1,0 +1,135 @@
+"""Jobs: submit, list, look at, follow, steer."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse
+
+from api.context import Here, Key, Who
+from api.events import follow, has_more
+from api.identity import Right
+from api.pages import Limit, Page
+from api.requests import DiscardBody, JobRequest, RetryBody
+from contracts.errors import InvalidInput
+from contracts.history import JobEvent
+from contracts.jobs import Job, JobStatus, Priority
+from contracts.values import Instant
+from readmodel.filters import JobFilter
+from temporal.registry import find_job_type
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+Status = Annotated[list[JobStatus] | None, Query()]
+Many = Annotated[list[str] | None, Query()]
+
+
+@router.post("", status_code=202, summary="Submit a job", response_model=Job)
+async def submit(body: JobRequest, here: Here, who: Who, key: Key, response: Response) -> Job:
+    """Accept a job. The answer comes only after the job is durable: in Temporal, or kept to be started there."""
+    accepted = await here.queue.add_job(who, body, key)
+    response.headers["Location"] = f"/v1/jobs/{accepted.job.id}"
+    if accepted.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return accepted.job
+
+
+@router.get("", summary="List jobs, newest first")
+async def list_jobs(
+    here: Here,
+    who: Who,
+    limit: Limit = 50,
+    cursor: str | None = None,
+    job_type: Annotated[list[str] | None, Query(alias="jobType")] = None,
+    status: Status = None,
+    priority: Annotated[list[Priority] | None, Query()] = None,
+    tenant_id: Annotated[str | None, Query(alias="tenantId")] = None,
+    tag: Many = None,
+    correlation_id: Annotated[str | None, Query(alias="correlationId")] = None,
+    parent_job_id: Annotated[str | None, Query(alias="parentJobId")] = None,
+    flow_id: Annotated[str | None, Query(alias="flowId")] = None,
+    schedule_id: Annotated[str | None, Query(alias="scheduleId")] = None,
+    created_after: Annotated[Instant | None, Query(alias="createdAfter")] = None,
+    created_before: Annotated[Instant | None, Query(alias="createdBefore")] = None,
+    q: Annotated[str | None, Query(max_length=200, description="free text over ids, tags and correlation ids")] = None,
+) -> Page[Job]:
+    """Return the jobs this key may see. A large result is left out of lists (`resultOmitted`)."""
+    wanted = JobFilter(
+        job_types=tuple(known.name if (known := find_job_type(name)) else name for name in job_type or ()),
+        statuses=tuple(status or ()),
+        priorities=tuple(priority or ()),
+        tenant_id=tenant_id,
+        tags=tuple(tag or ()),
+        correlation_id=correlation_id,
+        parent_job_id=parent_job_id,
+        flow_id=flow_id,
+        schedule_id=schedule_id,
+        created_after=created_after,
+        created_before=created_before,
+        q=q,
+    )
+    jobs, following = await here.queue.list_jobs(who, wanted, limit, cursor)
+    return Page[Job](items=jobs, next_cursor=following)
+
+
+@router.get("/{job_id}", summary="Look at a job")
+async def get_job(job_id: str, here: Here, who: Who) -> Job:
+    """Return the job as it stands now."""
+    return await here.queue.get_job(who, job_id)
+
+
+@router.get("/{job_id}/events", summary="What happened to a job, in order")
+async def events(job_id: str, here: Here, who: Who, limit: Limit = 50, cursor: str | None = None) -> Page[JobEvent]:
+    """Return the job's events, oldest first."""
+    await here.queue.get_job(who, job_id)
+    recorded, following = await here.queries.events(job_id, cursor, limit)
+    found = [entry.event if who.may(Right.PAYLOADS_READ) else _without_error_text(entry.event) for entry in recorded]
+    return Page[JobEvent](items=found, next_cursor=following)
+
+
+@router.get(
+    "/{job_id}/stream",
+    summary="Follow a job",
+    response_class=EventSourceResponse,
+    responses={204: {"description": "the job has ended and everything was sent before"}},
+)
+async def stream(
+    job_id: str, request: Request, here: Here, who: Who, last_event_id: Annotated[str | None, Header()] = None
+) -> Response:
+    """Send `status`, `progress`, `log` and `result` events; resume after `Last-Event-ID`; end when the job ends."""
+    await here.queue.get_job(who, job_id)
+    last = _place(last_event_id)
+    if not await has_more(here, job_id, last):
+        return Response(status_code=204)
+    return EventSourceResponse(follow(here, who, job_id, last, request))
+
+
+@router.post("/{job_id}/cancel", status_code=202, summary="Cancel a job")
+async def cancel(job_id: str, here: Here, who: Who) -> Job:
+    """Ask the job to stop. A running step stops within seconds; 409 when the job has ended."""
+    return await here.queue.cancel_job(who, job_id)
+
+
+@router.post("/{job_id}/retry", status_code=202, summary="Retry a dead or ended job")
+async def retry(job_id: str, here: Here, who: Who, body: RetryBody | None = None) -> Job:
+    """A dead job goes on from its failed steps; an ended one starts anew as its child."""
+    return await here.queue.retry_job(who, job_id, body or RetryBody())
+
+
+@router.post("/{job_id}/discard", status_code=202, summary="Give up a dead job")
+async def discard(job_id: str, body: DiscardBody, here: Here, who: Who) -> Job:
+    """End a dead job as failed."""
+    return await here.queue.discard_job(who, job_id, body)
+
+
+def _place(cursor: str | None) -> int:
+    if not cursor:
+        return 0
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+        msg = "the place to go on from is not one that was given out here"
+        raise InvalidInput(msg, (("cursor", msg),))
+    return int(cursor)
+
+
+def _without_error_text(event: JobEvent) -> JobEvent:
+    hidden = event.kind in {"step_failed", "failed", "dead"}
+    return event.model_copy(update={"message": event.kind, "details": {}}) if hidden else event

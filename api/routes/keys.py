@@ -1,0 +1,86 @@
+"""API keys: made, listed, revoked. The secret is shown once and stored as a hash."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import Field
+
+from api.context import Here, Who
+from api.identity import PLATFORM, Right
+from api.pages import Limit, Page
+from contracts.errors import InvalidInput, NotFound
+from contracts.values import TENANT_PATTERN, Instant, WireModel
+from readmodel.keys import ApiKey
+from temporal.registry import find_job_type
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
+
+
+class KeyRequest(WireModel):
+    """A key to be made."""
+
+    tenant_id: str = Field(pattern=rf"{TENANT_PATTERN}|^\*$", description="a tenant, or * for the platform")
+    role: Literal["viewer", "submitter", "operator", "admin"]
+    name: str = Field(min_length=1, max_length=100)
+    expires_at: Instant | None = None
+    job_types: tuple[str, ...] = Field(default=(), max_length=50, description="empty: all")
+
+
+class KeyView(WireModel):
+    """A key without its secret."""
+
+    id: str
+    tenant_id: str
+    role: str
+    name: str
+    created_at: Instant
+    expires_at: Instant | None = None
+    job_types: tuple[str, ...] = ()
+
+
+class NewKey(KeyView):
+    """A key with its secret, shown this once."""
+
+    key: str
+
+
+@router.post("", status_code=201, summary="Make a key")
+async def make(body: KeyRequest, here: Here, who: Who, response: Response) -> NewKey:
+    """Make a key for a tenant; only a platform key makes platform keys."""
+    who.must(Right.KEYS_MANAGE)
+    tenant_id = PLATFORM if body.tenant_id == PLATFORM and who.tenant_id == PLATFORM else who.tenant_for(body.tenant_id)
+    if body.expires_at and body.expires_at <= datetime.now(UTC):
+        msg = "expiresAt lies in the past"
+        raise InvalidInput(msg, (("expiresAt", msg),))
+    kinds = [find_job_type(name) for name in body.job_types]
+    if None in kinds:
+        msg = f"no job type '{body.job_types[kinds.index(None)]}'"
+        raise InvalidInput(msg, (("jobTypes", msg),))
+    names = tuple(kind.name for kind in kinds if kind)
+    record, secret = await here.keys.create(tenant_id, body.role, body.name, body.expires_at, names)
+    response.headers["Cache-Control"] = "no-store"
+    return NewKey(**_view(record).model_dump(), key=secret)
+
+
+@router.get("", summary="List keys")
+async def list_keys(here: Here, who: Who, limit: Limit = 50, cursor: str | None = None) -> Page[KeyView]:
+    """Return the keys in scope, newest first, without secrets."""
+    who.must(Right.KEYS_MANAGE)
+    found, following = await here.keys.list(who.sees, limit, cursor)
+    return Page[KeyView](items=[_view(record) for record in found], next_cursor=following)
+
+
+@router.delete("/{key_id}", status_code=204, summary="Revoke a key")
+async def revoke(key_id: str, here: Here, who: Who) -> None:
+    """Revoke a key; every API process refuses it within seconds."""
+    who.must(Right.KEYS_MANAGE)
+    if not await here.keys.revoke(key_id, who.sees):
+        msg = f"no key '{key_id[:100]}'"
+        raise NotFound(msg)
+    here.authenticator.forget()
+
+
+def _view(record: ApiKey) -> KeyView:
+    said = {name: getattr(record, name) for name in KeyView.model_fields}
+    return KeyView(**said | {"job_types": record.job_types or ()})

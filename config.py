@@ -1,0 +1,87 @@
+"""Settings, from the environment. Read only by the entry points and `adapters/build.py`."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ADMIN_KEY_FILE = "admin.key"
+
+
+class Settings(BaseSettings):
+    """All settings of a process; each is `SPACES_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="SPACES_", extra="ignore")
+
+    env: Literal["development", "production"] = "development"
+    data_dir: Path = Field(default=Path(".spaces"), description="databases, uploads and keys of this machine")
+    database_url: str | None = Field(default=None, description="postgresql+asyncpg://… or sqlite; SQLite in data_dir")
+    object_store_url: str | None = Field(default=None, description="file://…, s3://bucket/prefix; a folder in data_dir")
+    admin_key: SecretStr | None = Field(default=None, description="the platform admin's key; made at first start")
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=1, le=65535)
+    temporal_ui_url: str | None = Field(default=None, description="where people find the Temporal Web UI")
+    upload_limit_mb: int = Field(default=25, ge=1, le=1024)
+    allow_private_urls: bool = Field(default=False, description="may photos be at private addresses")
+    worker_concurrency: int | None = Field(default=None, ge=1, le=1000, description="steps at once per job type")
+    drain_seconds: float = Field(default=30.0, ge=0, description="how long a stopping worker lets steps finish")
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def _safe_in_production(self) -> "Settings":
+        if self.env == "production" and self.allow_private_urls:
+            msg = "SPACES_ALLOW_PRIVATE_URLS=true is refused in production: it opens the inner network to callers"
+            raise ValueError(msg)
+        if self.env == "production" and (self.admin_key is None or len(self.admin_key.get_secret_value()) < 24):
+            msg = "SPACES_ADMIN_KEY must be set in production, to at least 24 characters"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'spaces.db'}"
+
+    @property
+    def objects(self) -> str:
+        """The object store's URL."""
+        return self.object_store_url or (self.data_dir.resolve() / "objects").as_uri()
+
+    def the_admin_key(self) -> str:
+        """Return the platform admin's key; without one in the environment it is made once and kept in `data_dir`."""
+        if self.admin_key:
+            return self.admin_key.get_secret_value()
+        return kept_admin_key(self.data_dir)
+
+
+def kept_admin_key(data_dir: Path) -> str:
+    """Return the key kept in the data folder, made at the first call; readable by its owner only."""
+    import secrets
+
+    path = data_dir / ADMIN_KEY_FILE
+    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"sq_{secrets.token_urlsafe(32)}")
+    return path.read_text().strip()
+
+
+def load_settings(**given: object) -> Settings:
+    """Return the settings; what is given and not None goes before the environment.
+
+    Raises:
+        SystemExit: A setting is wrong; the message names it.
+    """
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
+    except ValidationError as error:
+        lines = [f"SPACES_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SystemExit("wrong settings\n  " + "\n  ".join(lines)) from None
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return settings

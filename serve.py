@@ -1,0 +1,145 @@
+"""The API process: config → services → HTTP. `python serve.py --help`"""
+
+import argparse
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import uvicorn
+from fastapi import FastAPI
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from adapters.build import blob_store
+from api.app import VERSION, create_app
+from api.context import Services
+from api.identity import Authenticator
+from api.relay import OutboxRelay
+from api.service import QueueService
+from api.stream import Tail
+from api.uploads import Uploads
+from config import Settings, load_settings
+from contracts.errors import Unavailable
+from contracts.ports import BlobStore
+from readmodel.database import Database
+from readmodel.history import HistoryWriter
+from readmodel.intake import Intake
+from readmodel.jobs import JobQueries
+from readmodel.keys import ApiKeys
+from readmodel.workers import WorkerRegistry
+from telemetry import set_up_logging, set_up_tracing
+from temporal.client import connect
+from temporal.engine import TemporalEngine
+from temporal.ledger import TemporalLedger
+from temporal.plugin import queue_plugin
+from temporal.provisioning import provision
+from temporal.schedules import schedule_repair
+
+log = logging.getLogger("spaces.serve")
+
+STOP_SECONDS = 5
+AGAIN_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def application(settings: Settings) -> AsyncIterator[FastAPI]:
+    """Give the application with all that runs beside it; neither Temporal nor the database need answer yet."""
+    tracing = set_up_tracing("spaces-api")
+    blobs, database = blob_store(settings), Database(settings.database)
+    client = await connect([*tracing, queue_plugin(blobs)], lazy=True)
+    services, relay = assemble(settings, client, blobs, database)
+    app = create_app(services)
+    if tracing:
+        from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+
+        FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz,static-offline-docs")
+    preparing = asyncio.create_task(prepare(client, database))
+    try:
+        async with relay.running():
+            yield app
+    finally:
+        preparing.cancel()
+        with suppress(asyncio.CancelledError):
+            await preparing
+        await database.close()
+
+
+def assemble(settings: Settings, client: Client, blobs: BlobStore, database: Database) -> tuple[Services, OutboxRelay]:
+    """Put the services of one API process together."""
+    engine, intake = TemporalEngine(client), Intake(database)
+    queries, keys = JobQueries(database), ApiKeys(database)
+    relay = OutboxRelay(intake, engine)
+    ledger, history = TemporalLedger(client), HistoryWriter(database)
+    services = Services(
+        queue=QueueService(engine, ledger, intake, queries, history, blobs, relay),
+        queries=queries,
+        keys=keys,
+        workers=WorkerRegistry(database),
+        uploads=Uploads(blobs, settings.upload_limit_mb * 1024 * 1024),
+        tail=Tail(queries),
+        authenticator=Authenticator(settings.the_admin_key(), keys),
+        database=database,
+        blobs=blobs,
+        engine=engine,
+        intake=intake,
+        temporal_ui_url=settings.temporal_ui_url,
+    )
+    return services, relay
+
+
+async def prepare(client: Client, database: Database) -> None:
+    """Bring the database's tables and Temporal's namespace up to date, as soon as each answers."""
+    await asyncio.gather(_prepare_database(database), _prepare_temporal(client))
+
+
+async def _prepare_database(database: Database) -> None:
+    while True:
+        try:
+            await database.migrate()
+        except Unavailable as error:
+            log.warning("the tables cannot be brought up to date yet: %s", error)
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            return
+
+
+async def _prepare_temporal(client: Client) -> None:
+    while True:
+        try:
+            await provision(client)
+            await schedule_repair(client)
+        except (RPCError, RuntimeError) as error:
+            log.warning("Temporal cannot be made ready yet: %s", error)
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            return
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until told to stop."""
+    async with application(settings) as app:
+        options = uvicorn.Config(
+            app,
+            host=settings.api_host,
+            port=settings.api_port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            server_header=False,
+        )
+        await uvicorn.Server(options).serve()
+
+
+def main() -> None:
+    """Read the settings and serve."""
+    parser = argparse.ArgumentParser(description="Serve the HTTP API. Settings come from SPACES_… in the environment.")
+    parser.add_argument("--version", action="version", version=VERSION)
+    parser.parse_args()
+    settings = load_settings()
+    set_up_logging(settings.log_level, settings.log_format)
+    asyncio.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""A read model that is told a moment later: changes are gathered and written in one transaction.
+
+Steps do not wait for the database, and while it is away their changes wait here, as many as there is room for.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from contracts.errors import Unavailable
+from contracts.history import JobChange
+from contracts.ports import JobHistory
+
+log = logging.getLogger("spaces.history")
+
+GATHER_SECONDS = 0.03
+RETRY_SECONDS = 1.0
+ROOM = 20_000
+"""Changes kept while the database is away, about 1 KB each; beyond it the oldest go and the repair completes them."""
+BATCH = 500
+
+
+class BufferedHistory:
+    """A `JobHistory` in front of another one. Order is kept: what was put first is written first."""
+
+    def __init__(self, history: JobHistory) -> None:
+        self._history = history
+        self._waiting: deque[JobChange] = deque(maxlen=ROOM)
+        self._something = asyncio.Event()
+        self._lock = asyncio.Lock()
+
+    def put(self, change: JobChange) -> None:
+        """Write the change soon."""
+        self._waiting.append(change)
+        self._something.set()
+
+    async def apply(self, changes: Sequence[JobChange]) -> None:
+        """Write the changes now, after everything put before.
+
+        Raises:
+            Unavailable: The database did not answer; what was put before is kept, the given changes are not.
+        """
+        async with self._lock:
+            await self._flush(changes)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write in the background; at the end write what is left, once."""
+        writer = asyncio.create_task(self._write())
+        try:
+            yield
+        finally:
+            writer.cancel()
+            with suppress(asyncio.CancelledError):
+                await writer
+            with suppress(Unavailable):
+                await self.apply([])
+
+    async def _write(self) -> None:
+        while True:
+            await self._something.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            try:
+                await self.apply([])
+            except Unavailable as error:
+                log.warning("the history waits (%d changes): %s", len(self._waiting), error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _flush(self, more: Sequence[JobChange]) -> None:
+        while batch := list(self._waiting)[:BATCH]:
+            await self._history.apply(batch)
+            for _ in batch:
+                self._waiting.popleft()
+        self._something.clear()
+        if more:
+            await self._history.apply(more)

@@ -1,0 +1,76 @@
+"""Tells the read model when a step begins, fails and ends. Not a Temporal activity: it costs the server nothing.
+
+The teller does not wait for the database. What it could not tell is completed by the job's own record of the end,
+or by the repair; a job never depends on it.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+
+from contracts.history import JobChange, JobEvent
+from contracts.jobs import JobStatus
+from contracts.repair import SYSTEM_QUEUE
+from contracts.values import job_type_of, tenant_of
+
+
+class StepTeller(ActivityInboundInterceptor):
+    """Puts one change per moment of a step into the sink."""
+
+    def __init__(self, next: ActivityInboundInterceptor, sink: Callable[[JobChange], None], worker: str) -> None:
+        super().__init__(next)
+        self._sink = sink
+        self._worker = worker
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        """Run the step and tell how it went."""
+        info = activity.info()
+        if info.is_local or info.task_queue == SYSTEM_QUEUE:
+            return await super().execute_activity(input)
+        first = info.attempt == 1
+        self._tell(info, "step_started", "begins" if first else "begins again", _started(info, self._worker))
+        try:
+            result = await super().execute_activity(input)
+        except BaseException as error:
+            if not is_cancelled_exception(error):
+                self._tell_failure(info, error)
+            raise
+        self._tell(info, "step_completed", "is done", {} if first else {"status": JobStatus.PROCESSING})
+        return result
+
+    def _tell_failure(self, info: activity.Info, error: BaseException) -> None:
+        final = isinstance(error, ApplicationError) and error.non_retryable
+        limit = info.retry_policy.maximum_attempts if info.retry_policy else 0
+        last = final or (limit and info.attempt >= limit)
+        kind = error.type if isinstance(error, ApplicationError) and error.type else type(error).__name__
+        message = f"failed ({kind}: {error})" + ("" if last else "; it will be tried again")
+        self._tell(info, "step_failed", message, {} if last else {"status": JobStatus.RETRYING})
+
+    def _tell(self, info: activity.Info, kind: str, message: str, said: dict[str, Any]) -> None:
+        job_id, now = str(info.workflow_id), datetime.now(UTC)
+        event = JobEvent(
+            key=step_key(str(info.workflow_run_id), info.activity_id, info.attempt, kind),
+            at=now,
+            kind=kind,
+            message=f"step {info.activity_type} {message}",
+            attempt=info.attempt,
+            step=info.activity_type,
+            details={"stepId": info.activity_id, "worker": self._worker},
+        )
+        names = {"job_id": job_id, "tenant_id": tenant_of(job_id), "job_type": job_type_of(job_id)}
+        run_id = info.workflow_run_id
+        self._sink(JobChange(**names, at=now, run_id=run_id, attempts=info.attempt, events=(event,), **said))
+
+
+def step_key(run_id: str, step_id: str, attempt: int, kind: str) -> str:
+    """Return the key of a step's event; the repair makes the same one from Temporal's history."""
+    return f"{run_id}:step:{step_id}:{attempt}:{kind}"
+
+
+def _started(info: activity.Info, worker: str) -> dict[str, Any]:
+    status = JobStatus.PROCESSING if info.attempt == 1 else JobStatus.RETRYING
+    return {"status": status, "processed_at": datetime.now(UTC), "worker": worker}

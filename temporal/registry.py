@@ -1,0 +1,39 @@
+"""Which jobs exist: one line per job type. Routes, schemas, worker wiring and tests follow from it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from activities.photos import PhotoActivities
+from contracts.jobs import JobPayload, Priority
+from contracts.photos import PhotoInput
+from contracts.policies import DEFAULT_MAX_ATTEMPTS
+from workflows.photos import PhotoWorkflow
+
+
+@dataclass(frozen=True)
+class JobType:
+    """A kind of job. Its name is also its task queue, and its workflow's name.
+
+    The parameters of the activities' constructor are named after the providers of `adapters/build.py`.
+    """
+
+    name: str
+    payload: type[JobPayload]
+    workflow: type[Any]
+    activities: type[Any]
+    priority: Priority = Priority.NORMAL
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    aliases: tuple[str, ...] = ()
+
+
+JOB_TYPES: dict[str, JobType] = {
+    job_type.name: job_type
+    for job_type in (
+        JobType("photo_processing", PhotoInput, PhotoWorkflow, PhotoActivities),
+    )
+}  # fmt: skip
+
+
+def find_job_type(name: str) -> JobType | None:
+    """Return the job type of this name or alias."""
+    return JOB_TYPES.get(name) or next((known for known in JOB_TYPES.values() if name in known.aliases), None)

@@ -1,0 +1,3 @@
+"""Fixtures that all tests share: real servers, started once per session."""
+
+pytest_plugins = ["tests.fixtures_temporal", "tests.fixtures_postgres", "tests.fixtures_queue"]

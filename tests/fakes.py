@@ -1,0 +1,88 @@
+"""Fakes of the ports for tests of stories and routes: they keep the ports' promises and wait when told to."""
+
+import asyncio
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from contracts.history import JobChange
+from contracts.photos import Code, PhotoAnalysis, PhotoProblem, Quality, TextLine
+from contracts.ports import Fetched, PhotoReport
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def photo(tag: str) -> bytes:
+    """Bytes that look like a PNG and that the fake reader reads as `tag`."""
+    return PNG + tag.encode()
+
+
+class FakeReader:
+    """A `PhotoReader` that reads the tag of `photo(tag)`; `damaged…` is a damaged file, `ean-…` carries a code."""
+
+    def __init__(self) -> None:
+        self.read_count: Counter[str] = Counter()
+        self.errors: dict[str, list[Exception]] = defaultdict(list)
+        self.open = asyncio.Event()
+        self.open.set()
+        self.reading: asyncio.Queue[str] = asyncio.Queue()
+
+    async def read(self, image: bytes) -> PhotoReport:
+        tag = image.removeprefix(PNG).decode()
+        self.reading.put_nowait(tag)
+        await self.open.wait()
+        if self.errors[tag]:
+            raise self.errors[tag].pop(0)
+        self.read_count[tag] += 1
+        if tag.startswith("damaged"):
+            return PhotoReport(problem=PhotoProblem(code="damaged", message="the image is damaged"))
+        return PhotoReport(analysis=analysis(tag), thumbnail=b"webp:" + tag.encode())
+
+
+def analysis(tag: str) -> PhotoAnalysis:
+    """What the fake reader finds on `photo(tag)`."""
+    ean = tag.removeprefix("ean-") if tag.startswith("ean-") else None
+    return PhotoAnalysis(
+        format="PNG",
+        width_px=640,
+        height_px=480,
+        codes=(Code(format="EAN-13", value=ean, ean=ean),) if ean else (),
+        text=(TextLine(text=tag, confidence=0.95),),
+        quality=Quality(sharpness=500.0, blurred=False, brightness=0.5, contrast=0.2, exposure="ok"),
+        fingerprint=hashlib.sha256(tag.encode()).hexdigest(),
+    )
+
+
+class FakeFetcher:
+    """A `PhotoFetcher` over a table of answers; an address without one is not found."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[bytes | Exception]] = {}
+        self.fetch_count: Counter[str] = Counter()
+
+    async def fetch(self, url: str) -> Fetched:
+        self.fetch_count[url] += 1
+        answers = self.answers.get(url)
+        if not answers:
+            return Fetched(problem=PhotoProblem(code="not_found", message="the server has no such photo (404)"))
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return Fetched(data=answer)
+
+
+class MemoryHistory:
+    """A `JobHistory` that keeps what it was told; `away` makes it raise."""
+
+    def __init__(self) -> None:
+        self.changes: list[JobChange] = []
+        self.away: Exception | None = None
+
+    async def apply(self, changes: Sequence[JobChange]) -> None:
+        if self.away:
+            raise self.away
+        self.changes.extend(changes)
+
+    def kinds(self) -> list[str]:
+        """The kinds of all events told, in order."""
+        return [event.kind for change in self.changes for event in change.events]

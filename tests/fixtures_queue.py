@@ -1,0 +1,145 @@
+"""The queue as it runs, for tests: a client with the real plugin, workers on fresh fakes, the API over real HTTP."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from pydantic import SecretStr
+from temporalio.client import Client
+
+from adapters.objects.store import ObjectStore
+from api.app import create_app
+from api.context import Services
+from api.relay import OutboxRelay
+from config import Settings
+from contracts.ports import JobHistory
+from readmodel.database import Database
+from readmodel.history import HistoryWriter
+from serve import assemble
+from temporal.buffer import BufferedHistory
+from temporal.devserver import DevServer
+from temporal.interceptors.chain import StepObserver
+from temporal.interceptors.tally import Tally
+from temporal.plugin import queue_plugin
+from temporal.provisioning import provision
+from temporal.workers import build_worker
+from tests.fakes import FakeFetcher, FakeReader
+
+
+@dataclass
+class Providers:
+    """What the steps of a test's worker work with."""
+
+    blobs: ObjectStore
+    reader: FakeReader = field(default_factory=FakeReader)
+    fetcher: FakeFetcher = field(default_factory=FakeFetcher)
+
+
+@pytest.fixture
+def providers(tmp_path: Path) -> Providers:
+    """Fresh fakes, and a real object store in a fresh folder."""
+    return Providers(ObjectStore((tmp_path / "objects").as_uri()))
+
+
+@pytest.fixture(scope="session")
+async def provisioned(temporal_server: DevServer) -> DevServer:
+    """The session's server with our search attributes."""
+    await provision(await Client.connect(temporal_server.address))
+    return temporal_server
+
+
+@pytest.fixture
+async def client(provisioned: DevServer, providers: Providers) -> Client:
+    """A client as the API has it."""
+    return await Client.connect(provisioned.address, plugins=[queue_plugin(providers.blobs)])
+
+
+RunWorker = Callable[[JobHistory], AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture
+def run_worker(provisioned: DevServer, providers: Providers) -> RunWorker:
+    """Run a worker of the photo queue on the given history, as `async with run_worker(history):`."""
+
+    @asynccontextmanager
+    async def run(history: JobHistory) -> AsyncIterator[None]:
+        buffered = BufferedHistory(history)
+        plugin = queue_plugin(providers.blobs, StepObserver("test-worker", buffered.put, Tally()))
+        client = await Client.connect(provisioned.address, plugins=[plugin])
+        given = {
+            "blobs": providers.blobs,
+            "reader": providers.reader,
+            "fetcher": providers.fetcher,
+            "history": buffered,
+        }
+        worker = build_worker(client, "photo_processing", given, slots=8, drain=timedelta(seconds=1))
+        async with buffered.running(), worker:
+            yield
+
+    return run
+
+
+ADMIN_KEY = "sq_test-admin-key-of-the-suite"
+
+
+@dataclass
+class Api:
+    """The API over real HTTP, with the admin's key; `services` and `relay` are what runs inside."""
+
+    url: str
+    http: httpx.AsyncClient
+    services: Services
+    relay: OutboxRelay
+    history: HistoryWriter
+
+    def with_key(self, key: str, **headers: str) -> httpx.AsyncClient:
+        """Return a client with another key."""
+        return httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {key}", **headers})
+
+
+RunApi = Callable[..., AbstractAsyncContextManager[Api]]
+
+
+@pytest.fixture
+def run_api(client: Client, providers: Providers, tmp_path: Path) -> RunApi:
+    """Run the API on a database and a Temporal client, as `async with run_api(...) as api:`."""
+
+    @asynccontextmanager
+    async def run(temporal: Client = client, database_url: str | None = None) -> AsyncIterator[Api]:
+        settings = Settings(data_dir=tmp_path, admin_key=SecretStr(ADMIN_KEY), upload_limit_mb=1)
+        database = Database(database_url or settings.database)
+        services, relay = assemble(settings, temporal, providers.blobs, database)
+        async with _served(services) as url, relay.running():
+            headers = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Tenant-Id": "acme"}
+            async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as http:
+                yield Api(url, http, services, relay, HistoryWriter(database))
+        await database.close()
+
+    return run
+
+
+@pytest.fixture
+async def api(run_api: RunApi, tmp_path: Path) -> AsyncIterator[Api]:
+    """The API on a fresh SQLite database."""
+    await Database(f"sqlite:///{tmp_path / 'spaces.db'}").migrate()
+    async with run_api() as running:
+        yield running
+
+
+@asynccontextmanager
+async def _served(services: Services) -> AsyncIterator[str]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(services), log_config=None, timeout_graceful_shutdown=1))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    await task

@@ -1,0 +1,250 @@
+"""The photo job's story, on a real Temporal server, with the worker's own plugin."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
+
+from contracts.errors import RateLimited, Unavailable
+from contracts.history import JobChange
+from contracts.jobs import DiscardRequest, JobHeader, JobInput, JobStatus, RetryRequest
+from contracts.photos import PhotoInput, PhotoRef, PhotoResult
+from contracts.values import job_id, upload_key
+from temporal.engine import TemporalEngine
+from tests.fakes import MemoryHistory, photo
+from tests.fixtures_queue import Providers, RunWorker
+from workflows.job import JobWorkflow
+from workflows.photos import PhotoWorkflow
+
+TENANT = "acme"
+
+
+def header(max_attempts: int = 3) -> JobHeader:
+    return JobHeader(
+        id=job_id(TENANT, "photo_processing", uuid4().hex),
+        tenant_id=TENANT,
+        job_type="photo_processing",
+        max_attempts=max_attempts,
+        created_at=datetime.now(UTC),
+    )
+
+
+async def upload(providers: Providers, *tags: str) -> tuple[PhotoRef, ...]:
+    refs = []
+    for tag in tags:
+        sha256 = hashlib.sha256(photo(tag)).hexdigest()
+        await providers.blobs.put(upload_key(TENANT, sha256), photo(tag))
+        refs.append(PhotoRef(upload_id=sha256))
+    return tuple(refs)
+
+
+async def start(
+    client: Client, photos: tuple[PhotoRef, ...], max_attempts: int = 3
+) -> WorkflowHandle[Any, PhotoResult]:
+    head = header(max_attempts)
+    await TemporalEngine(client).start(head, PhotoInput(photos=photos).to_wire())
+    return client.get_workflow_handle_for(PhotoWorkflow.run, head.id)
+
+
+async def until(history: MemoryHistory, wanted: Callable[[JobChange], bool]) -> JobChange:
+    """Return the first told change that is wanted, as soon as it is told."""
+    async with asyncio.timeout(20):
+        while True:
+            for change in history.changes:
+                if wanted(change):
+                    return change
+            await asyncio.sleep(0.02)
+
+
+async def test_a_batch_gives_one_reading_per_photo_in_order(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    history = MemoryHistory()
+    photos = await upload(providers, "ean-4006381333931", "shelf", "damaged")
+
+    async with run_worker(history):
+        result = await (await start(client, photos)).result()
+
+    assert [reading.index for reading in result.photos] == [0, 1, 2]
+    assert [bool(reading.analysis) for reading in result.photos] == [True, True, False]
+    assert result.counts.model_dump() == {
+        "photos": 3, "read": 2, "unreadable": 1, "duplicates": 0, "blurred": 0,
+        "with_codes": 1, "with_text": 2, "needs_review": 1,
+    }  # fmt: skip
+    assert [item.key for item in result.items] == ["ean:4006381333931"]
+    assert await providers.blobs.get(str(result.photos[1].thumbnail)) == b"webp:shelf"
+
+
+async def test_the_end_is_told_with_everything_the_row_needs(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    history = MemoryHistory()
+
+    async with run_worker(history):
+        handle = await start(client, await upload(providers, "one", "two"))
+        await handle.result()
+
+    end = history.changes[-1]
+    assert end.job_id == handle.id
+    assert end.status is JobStatus.COMPLETED
+    assert end.header is not None
+    assert end.result["counts"]["photos"] == 2
+    assert end.progress is not None
+    assert (end.progress.done, end.progress.total, end.progress.unit) == (2, 2, "photo")
+    assert history.kinds().count("step_started") == 2
+    assert history.kinds()[-1] == "completed"
+
+
+async def test_a_photo_that_fails_once_is_tried_again_alone(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    history = MemoryHistory()
+    providers.reader.errors["two"] = [Unavailable("the reader's process is gone")]
+
+    async with run_worker(history):
+        result = await (await start(client, await upload(providers, "one", "two", "three"))).result()
+
+    assert result.counts.read == 3
+    assert providers.reader.read_count == {"one": 1, "two": 1, "three": 1}
+    assert max(change.attempts or 0 for change in history.changes) == 2
+    assert JobStatus.RETRYING in [change.status for change in history.changes]
+
+
+async def test_used_up_attempts_make_the_job_dead_and_a_retry_fetches_only_what_is_missing(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    history = MemoryHistory()
+    good, bad = "https://shop.example/good.png", "https://shop.example/bad.png"
+    gone = Unavailable("the server answered 500", timedelta(milliseconds=50))
+    providers.fetcher.answers = {good: [photo("good")], bad: [gone]}
+    refs = (PhotoRef(url=good), PhotoRef(url=bad))  # type: ignore[arg-type]  # pydantic parses the text
+
+    async with run_worker(history):
+        handle = await start(client, refs, max_attempts=2)
+        dead = await until(history, lambda change: change.status is JobStatus.DEAD)
+        providers.fetcher.answers[bad] = [photo("at last")]
+        await handle.execute_update(JobWorkflow.retry, RetryRequest(actor="key:op", request_id="1"))
+        result = await handle.result()
+
+    assert dead.error is not None
+    assert (dead.error.type, dead.error.step, dead.error.retryable) == ("Unavailable", "photos.fetch", True)
+    assert result.counts.read == 2
+    assert providers.fetcher.fetch_count == {good: 1, bad: 3}
+    assert [change.status for change in history.changes if change.status][-2:] == [
+        JobStatus.PROCESSING,
+        JobStatus.COMPLETED,
+    ]
+
+
+async def test_a_discarded_job_ends_as_failed_with_the_reason(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    history = MemoryHistory()
+    providers.reader.errors["one"] = [Unavailable("no"), Unavailable("no")]
+
+    async with run_worker(history):
+        handle = await start(client, await upload(providers, "one"), max_attempts=1)
+        await until(history, lambda change: change.status is JobStatus.DEAD)
+        await handle.execute_update(JobWorkflow.discard, DiscardRequest(actor="key:op", reason="not worth it"))
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+
+    end = history.changes[-1]
+    assert end.status is JobStatus.FAILED
+    assert end.error is not None
+    assert (end.error.type, end.error.message) == ("Discarded", "discarded by key:op: not worth it")
+
+
+async def test_only_a_dead_job_can_be_retried(client: Client, providers: Providers, run_worker: RunWorker) -> None:
+    history = MemoryHistory()
+    providers.reader.open.clear()
+
+    async with run_worker(history):
+        handle = await start(client, await upload(providers, "one"))
+        await providers.reader.reading.get()
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update(JobWorkflow.retry, RetryRequest(actor="key:op", request_id="1"))
+        providers.reader.open.set()
+        await handle.result()
+
+    assert "not dead" in str(refused.value.cause)
+
+
+async def test_a_cancelled_job_stops_its_running_step(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    history = MemoryHistory()
+    providers.reader.open.clear()
+
+    async with run_worker(history):
+        handle = await start(client, await upload(providers, "one", "two"))
+        await providers.reader.reading.get()
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+
+    assert history.changes[-1].status is JobStatus.CANCELLED
+    assert not providers.reader.read_count
+
+
+async def test_a_provider_that_says_when_is_asked_again_then(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    history = MemoryHistory()
+    url = "https://shop.example/busy.png"
+    providers.fetcher.answers = {url: [RateLimited("busy", timedelta(milliseconds=300)), photo("busy")]}
+
+    async with run_worker(history):
+        result = await (await start(client, (PhotoRef(url=url),))).result()  # type: ignore[arg-type]  # parsed
+
+    starts = [
+        c for c in history.changes if any(e.kind == "step_started" and e.step == "photos.fetch" for e in c.events)
+    ]
+    assert result.counts.read == 1
+    assert timedelta(milliseconds=250) < starts[1].at - starts[0].at < timedelta(seconds=3)
+
+
+async def test_the_job_ends_although_the_read_model_is_away(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    history = MemoryHistory()
+    history.away = Unavailable("the database does not answer")
+
+    async with run_worker(history):
+        result = await (await start(client, await upload(providers, "one"))).result()
+
+    assert result.counts.read == 1
+    assert history.changes == []
+
+
+async def test_a_result_larger_than_a_temporal_payload_survives(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    tags = [f"{number:03d}-" + "x" * 4000 for number in range(500)]
+
+    async with run_worker(MemoryHistory()):
+        result = await (await start(client, await upload(providers, *tags))).result()
+
+    assert result.counts.read == 500
+    assert result.photos[499].analysis is not None
+    assert result.photos[499].analysis.text[0].text == tags[499]
+
+
+async def test_the_same_job_id_starts_once(client: Client, providers: Providers, run_worker: RunWorker) -> None:
+    head = header()
+    payload = PhotoInput(photos=await upload(providers, "one")).to_wire()
+    engine = TemporalEngine(client)
+
+    started = [await engine.start(head, payload), await engine.start(head, payload)]
+    async with run_worker(MemoryHistory()):
+        await client.get_workflow_handle(head.id).result()
+
+    assert started == [True, False]
+    assert await engine.start(head, payload) is False
+    assert providers.reader.read_count == {"one": 1}
+    assert JobInput[PhotoInput].model_validate({"header": head, "payload": payload}).payload.photos

@@ -1,0 +1,66 @@
+"""The worker process: config → providers → workers. `python worker.py --help`"""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+from datetime import timedelta
+
+from adapters.build import blob_store, step_providers
+from config import Settings, load_settings
+from readmodel.database import Database
+from readmodel.history import HistoryWriter
+from readmodel.jobs import JobQueries
+from readmodel.workers import WorkerRegistry
+from telemetry import set_up_logging, set_up_tracing
+from temporal.buffer import BufferedHistory
+from temporal.client import connect
+from temporal.interceptors.chain import StepObserver
+from temporal.interceptors.tally import Tally
+from temporal.ledger import TemporalLedger
+from temporal.plugin import queue_plugin
+from temporal.worker_pool import WorkerPool
+from temporal.workers import QUEUES, build_worker, served_in_order
+
+
+async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> None:
+    """Serve the queues until told to stop."""
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    slots = settings.worker_concurrency or os.cpu_count() or 1
+    database, blobs, tally = Database(settings.database), blob_store(settings), Tally()
+    history, drain = BufferedHistory(HistoryWriter(database)), timedelta(seconds=settings.drain_seconds)
+    plugin = queue_plugin(blobs, StepObserver(name, history.put, tally))
+    client = await connect([*set_up_tracing("spaces-worker"), plugin], identity=name)
+    async with history.running(), step_providers(settings, blobs, slots) as providers:
+        providers |= {"history": history, "ledger": TemporalLedger(client), "standings": JobQueries(database)}
+        workers = [build_worker(client, queue, providers, slots, drain) for queue in queues]
+        await WorkerPool(name, queues, slots, tally, WorkerRegistry(database).beat).run(workers, stop)
+    await database.close()
+
+
+def main() -> None:
+    """Read arguments and settings, and work until SIGTERM or Ctrl-C."""
+    parser = argparse.ArgumentParser(description="Run the steps of jobs. Settings come from SPACES_… and TEMPORAL_….")
+    parser.add_argument("--queues", default=",".join(QUEUES), help=f"some of {', '.join(QUEUES)} (default: all)")
+    parser.add_argument("--concurrency", type=int, help="steps at once per queue (default: one per processor)")
+    parser.add_argument("--drain-seconds", type=float, help="how long to let running steps finish (default: 30)")
+    arguments = parser.parse_args()
+    try:
+        queues = served_in_order(arguments.queues.split(","))
+    except ValueError as error:
+        parser.error(str(error))
+    settings = load_settings(worker_concurrency=arguments.concurrency, drain_seconds=arguments.drain_seconds)
+    set_up_logging(settings.log_level, settings.log_format)
+    asyncio.run(_until_told(settings, queues))
+
+
+async def _until_told(settings: Settings, queues: list[str]) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await work(settings, queues, stop)
+
+
+if __name__ == "__main__":
+    main()

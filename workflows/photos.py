@@ -1,0 +1,46 @@
+"""Photo job: every photo its own step, so that one bad photo neither redoes nor fails the others."""
+
+import asyncio
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.photos import PhotoActivities
+    from contracts.jobs import JobInput
+    from contracts.photos import FetchInput, PhotoInput, PhotoReading, PhotoRef, PhotoResult, ReadInput
+    from contracts.policies import LOCAL_WORK, REMOTE_READ
+    from workflows.inventory import take_inventory
+    from workflows.job import JobWorkflow
+
+
+@workflow.defn(name="photo_processing")
+class PhotoWorkflow(JobWorkflow):
+    """Read a batch of photos and take the inventory of what they show."""
+
+    @workflow.run
+    async def run(self, job: JobInput[PhotoInput]) -> PhotoResult:
+        """Return what is on the photos, honest about those that could not be read."""
+        return await self.carry_out(job, self._story)
+
+    async def _story(self, batch: PhotoInput) -> PhotoResult:
+        self.expect(len(batch.photos), "photo")
+        readings = await asyncio.gather(*(self._one(index, ref) for index, ref in enumerate(batch.photos)))
+        return take_inventory(readings)
+
+    async def _one(self, index: int, source: PhotoRef) -> PhotoReading:
+        reading = await (self._from_url(index, source) if source.url else self._read(index, source, source.upload_id))
+        outcome = "read" if reading.analysis else f"not readable ({reading.problem.code if reading.problem else '?'})"
+        self.advance(f"photo {index + 1} {outcome}")
+        return reading
+
+    async def _from_url(self, index: int, source: PhotoRef) -> PhotoReading:
+        step = FetchInput(tenant_id=self._header.tenant_id, index=index, url=str(source.url))
+        fetched = await self.step(PhotoActivities.fetch, step, REMOTE_READ)
+        if fetched.sha256 is None:
+            return PhotoReading(index=index, source=source, problem=fetched.problem)
+        return await self._read(index, source, fetched.sha256)
+
+    async def _read(self, index: int, source: PhotoRef, sha256: str | None) -> PhotoReading:
+        assert sha256  # noqa: S101  a reference has an upload id or a URL, the contract says
+        step = ReadInput(tenant_id=self._header.tenant_id, index=index, source=source, sha256=sha256)
+        return await self.step(PhotoActivities.read, step, LOCAL_WORK)
