@@ -1,6 +1,9 @@
 """Settings, from the environment. Read only by the entry points and `adapters/build.py`."""
 
 import os
+import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -59,16 +62,14 @@ class Settings(BaseSettings):
 
 def kept_admin_key(data_dir: Path) -> str:
     """Return the key kept in the data folder, made at the first call; readable by its owner only."""
-    import secrets
-
     path = data_dir / ADMIN_KEY_FILE
     data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"sq_{secrets.token_urlsafe(32)}")
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=data_dir, prefix=ADMIN_KEY_FILE) as file:  # made with mode 0600
+            file.write(f"sq_{secrets.token_urlsafe(32)}")
+            file.flush()
+            with suppress(FileExistsError):  # another process was quicker
+                os.link(file.name, path)  # whole or not at all
     return path.read_text().strip()
 
 

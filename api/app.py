@@ -14,12 +14,11 @@ from uuid_utils import uuid7
 
 from api import problems
 from api.context import Services
+from api.limits import BodyLimit
 from api.problems import Problem
 from api.routes import front, health, jobs, keys, uploads, workers
 from temporal.registry import JOB_TYPES
 
-BODY_LIMIT_BYTES = 2 * 1024 * 1024
-FORM_ROOM_BYTES = 64 * 1024
 VERSION = "0.1.0"
 
 _DESCRIPTION = """Durable jobs for Spaces Commerce. Send `Authorization: Bearer <key>`.
@@ -40,15 +39,14 @@ def create_app(services: Services) -> FastAPI:
         version=VERSION,
         description=_DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=BODY_LIMIT_BYTES,
         responses={"4XX": {"model": Problem, "content": {"application/problem+json": {}}}},
     )
     app.state.services = services
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestNames)
     problems.install(app)
-    for module in (jobs, workers, keys, health, front):
+    for module in (jobs, uploads, workers, keys, health, front):
         app.include_router(module.router)
-    app.include_router(uploads.router, max_body_size=services.uploads.limit_bytes + FORM_ROOM_BYTES)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from fastapi import Request
+from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from api.context import Services
@@ -14,6 +15,14 @@ from api.identity import Caller, Right
 from readmodel.events import StoredEvent
 
 BATCH = 100
+
+
+class EventStream(StreamingResponse):
+    """A response of server-sent events."""
+
+    media_type = "text/event-stream"
+
+
 PING_SECONDS = 15.0
 
 

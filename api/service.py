@@ -178,7 +178,10 @@ class QueueService:
         if change is None:
             raise NotFound(no_such_job(job_id))
         if notice is None:
-            await self._history.apply([change])
+            try:
+                await self._history.apply([change])
+            except Unavailable:
+                return change.as_job(DATABASE_AWAY)
             if repaired := await self._queries.get(job_id):
                 return repaired
         return change.as_job(notice)

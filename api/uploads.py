@@ -17,6 +17,8 @@ from contracts.ports import BlobStore
 from contracts.values import WireModel, upload_key
 
 CHUNK = 1024 * 1024
+FORM_ROOM_BYTES = 64 * 1024
+"""What a form may have around its file."""
 
 
 class Upload(WireModel):
@@ -33,7 +35,7 @@ class Uploads:
 
     def __init__(self, blobs: BlobStore, limit_bytes: int) -> None:
         self._blobs = blobs
-        self.limit_bytes = limit_bytes
+        self._limit_bytes = limit_bytes
 
     async def receive(self, tenant_id: str, request: Request) -> Upload:
         """Keep the file of a multipart or raw request under the tenant; keeping it again changes nothing.
@@ -44,10 +46,10 @@ class Uploads:
             Unavailable: The object store does not answer.
         """
         kind, options = parse_options_header(request.headers.get("content-type", ""))
-        body = self._limited(request.stream())
         if kind == b"multipart/form-data":
+            body = self._limited(request.stream(), self._limit_bytes + FORM_ROOM_BYTES)
             return await self._from_form(tenant_id, request, body, options)
-        return await self._keep(tenant_id, body)
+        return await self._keep(tenant_id, request.stream())
 
     async def _from_form(
         self, tenant_id: str, request: Request, body: AsyncGenerator[bytes, None], options: dict[bytes, bytes]
@@ -72,7 +74,7 @@ class Uploads:
     async def _keep(self, tenant_id: str, chunks: AsyncIterator[bytes]) -> Upload:
         digest, size, head = hashlib.sha256(), 0, b""
         with tempfile.NamedTemporaryFile(prefix="upload-") as file:
-            async for chunk in chunks:
+            async for chunk in self._limited(chunks, self._limit_bytes):
                 head = head if len(head) >= 64 else (head + chunk)[:64]
                 digest.update(chunk)
                 size += len(chunk)
@@ -83,12 +85,12 @@ class Uploads:
             await self._blobs.put(upload_key(tenant_id, sha256), Path(file.name))
         return Upload(upload_id=sha256, sha256=sha256, size_bytes=size, content_type=content_type)
 
-    async def _limited(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    async def _limited(self, chunks: AsyncIterator[bytes], limit_bytes: int) -> AsyncGenerator[bytes, None]:
         size = 0
         async for chunk in chunks:
             size += len(chunk)
-            if size > self.limit_bytes:
-                msg = f"the file is over the limit of {self.limit_bytes // CHUNK} MiB"
+            if size > limit_bytes:
+                msg = f"the file is over the limit of {self._limit_bytes // CHUNK} MiB"
                 raise TooLarge(msg)
             yield chunk
 

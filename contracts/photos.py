@@ -130,7 +130,8 @@ class PhotoProblem(WireModel):
     """Why one photo could not be read. Honest, and never the fault of its neighbours."""
 
     code: str = Field(
-        description="damaged, not_an_image, too_many_pixels, unreadable, missing, not_found, refused, too_large, timeout"
+        description="damaged, not_an_image, too_many_pixels, unreadable, missing, not_found, refused, too_large "
+        "or timeout"
     )
     message: str
 

@@ -19,7 +19,7 @@ GATHER_SECONDS = 0.03
 RETRY_SECONDS = 1.0
 ROOM = 20_000
 """Changes kept while the database is away, about 1 KB each; beyond it the oldest go and the repair completes them."""
-BATCH = 500
+BATCH = 200
 
 
 class BufferedHistory:

@@ -2,17 +2,21 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 import uvicorn
+from google.protobuf.duration_pb2 import Duration
 from pydantic import SecretStr
-from temporalio.client import Client
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client, Plugin
+from temporalio.service import RPCError
 
 from adapters.objects.store import ObjectStore
 from api.app import create_app
@@ -48,31 +52,53 @@ def providers(tmp_path: Path) -> Providers:
     return Providers(ObjectStore((tmp_path / "objects").as_uri()))
 
 
-@pytest.fixture(scope="session")
-async def provisioned(temporal_server: DevServer) -> DevServer:
-    """The session's server with our search attributes."""
-    await provision(await Client.connect(temporal_server.address))
-    return temporal_server
+Connect = Callable[..., Awaitable[Client]]
 
 
 @pytest.fixture
-async def client(provisioned: DevServer, providers: Providers) -> Client:
+async def connect(temporal_server: DevServer) -> Connect:
+    """Connect to a namespace of the test's own, with our search attributes: no other test's jobs run in it."""
+    namespace = f"test-{uuid4().hex[:12]}"
+    plain = await Client.connect(temporal_server.address, namespace=namespace)
+    retention = Duration(seconds=86400)
+    request = RegisterNamespaceRequest(namespace=namespace, workflow_execution_retention_period=retention)
+    await plain.workflow_service.register_namespace(request)
+    async with asyncio.timeout(10):
+        while not await _ready(plain):
+            await asyncio.sleep(0.02)
+
+    async def to_namespace(*plugins: Plugin) -> Client:
+        return await Client.connect(temporal_server.address, namespace=namespace, plugins=plugins)
+
+    return to_namespace
+
+
+async def _ready(client: Client) -> bool:
+    try:
+        await provision(client)
+    except RPCError:
+        return False
+    return True
+
+
+@pytest.fixture
+async def client(connect: Connect, providers: Providers) -> Client:
     """A client as the API has it."""
-    return await Client.connect(provisioned.address, plugins=[queue_plugin(providers.blobs)])
+    return await connect(queue_plugin(providers.blobs))
 
 
 RunWorker = Callable[[JobHistory], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
-def run_worker(provisioned: DevServer, providers: Providers) -> RunWorker:
+def run_worker(connect: Connect, providers: Providers) -> RunWorker:
     """Run a worker of the photo queue on the given history, as `async with run_worker(history):`."""
 
     @asynccontextmanager
     async def run(history: JobHistory) -> AsyncIterator[None]:
         buffered = BufferedHistory(history)
         plugin = queue_plugin(providers.blobs, StepObserver("test-worker", buffered.put, Tally()))
-        client = await Client.connect(provisioned.address, plugins=[plugin])
+        client = await connect(plugin)
         given = {
             "blobs": providers.blobs,
             "reader": providers.reader,

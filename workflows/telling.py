@@ -72,13 +72,19 @@ class Teller:
     async def _tell_progress(self) -> None:
         progress, began = self.progress, workflow.now()
         assert progress is not None  # noqa: S101  it differs from what was told, and it never becomes None
-        self._told_progress = progress
-        event = self._event("progress", progress.message, details=progress.to_wire())
-        await self._tell(self._change(events=(event,)))
+        await self._tell(self._change(events=self._progressed()))
         rest = PAUSE - (workflow.now() - began)
         if rest > timedelta(0) and progress.done < progress.total:
             with suppress(TimeoutError):
                 await workflow.wait_condition(lambda: self._closing or self._turned, timeout=rest)
+
+    def _progressed(self) -> tuple[JobEvent, ...]:
+        """Return the event of a progress not yet told, and note it as told."""
+        progress = self.progress
+        if progress is None or progress == self._told_progress:
+            return ()
+        self._told_progress = progress
+        return (self._event("progress", progress.message, details=progress.to_wire()),)
 
     async def _tell_turn(self) -> None:
         error = self._dead()
@@ -95,7 +101,7 @@ class Teller:
         self._closing = True
         await self._task
         event = self._event(status.value, message, key=f"{workflow.info().run_id}:end")
-        change = self._change(status=status, completed_at=workflow.now(), events=(event,), **said)
+        change = self._change(status=status, completed_at=workflow.now(), events=(*self._progressed(), event), **said)
         await self._tell(change.model_copy(update={"header": self._header, "payload": self._payload}))
 
     def _event(self, kind: str, message: str, **more: Any) -> JobEvent:

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.sse import EventSourceResponse
 
 from api.context import Here, Key, Who
-from api.events import follow, has_more
+from api.events import EventStream, follow, has_more
 from api.identity import Right
 from api.pages import Limit, Page
 from api.requests import DiscardBody, JobRequest, RetryBody
@@ -89,7 +88,7 @@ async def events(job_id: str, here: Here, who: Who, limit: Limit = 50, cursor: s
 @router.get(
     "/{job_id}/stream",
     summary="Follow a job",
-    response_class=EventSourceResponse,
+    response_class=EventStream,
     responses={204: {"description": "the job has ended and everything was sent before"}},
 )
 async def stream(
@@ -100,7 +99,7 @@ async def stream(
     last = _place(last_event_id)
     if not await has_more(here, job_id, last):
         return Response(status_code=204)
-    return EventSourceResponse(follow(here, who, job_id, last, request))
+    return EventStream(follow(here, who, job_id, last, request), headers={"X-Accel-Buffering": "no"})
 
 
 @router.post("/{job_id}/cancel", status_code=202, summary="Cancel a job")

@@ -122,7 +122,7 @@ async def test_used_up_attempts_make_the_job_dead_and_a_retry_fetches_only_what_
     good, bad = "https://shop.example/good.png", "https://shop.example/bad.png"
     gone = Unavailable("the server answered 500", timedelta(milliseconds=50))
     providers.fetcher.answers = {good: [photo("good")], bad: [gone]}
-    refs = (PhotoRef(url=good), PhotoRef(url=bad))  # type: ignore[arg-type]  # pydantic parses the text
+    refs = (PhotoRef(url=good), PhotoRef(url=bad))
 
     async with run_worker(history):
         handle = await start(client, refs, max_attempts=2)
@@ -200,7 +200,7 @@ async def test_a_provider_that_says_when_is_asked_again_then(
     providers.fetcher.answers = {url: [RateLimited("busy", timedelta(milliseconds=300)), photo("busy")]}
 
     async with run_worker(history):
-        result = await (await start(client, (PhotoRef(url=url),))).result()  # type: ignore[arg-type]  # parsed
+        result = await (await start(client, (PhotoRef(url=url),))).result()
 
     starts = [
         c for c in history.changes if any(e.kind == "step_started" and e.step == "photos.fetch" for e in c.events)

@@ -1,0 +1,57 @@
+"""Analysis: one photo from bytes to report. Pure; it runs in a child process (child.py)."""
+
+from io import BytesIO
+
+from PIL import Image, ImageDraw, ImageFont
+
+from adapters.photos import labels
+from adapters.photos.codes import read_codes
+from adapters.photos.colours import dominant
+from adapters.photos.decode import Photo, Unreadable, decode
+from adapters.photos.exif import read_exif
+from adapters.photos.fingerprint import fingerprint
+from adapters.photos.quality import assess
+from adapters.photos.text import TextReader, without_code_digits
+from adapters.photos.thumbnail import thumbnail
+from contracts.photos import MAX_TEXT_LINES, PhotoAnalysis
+from contracts.ports import PhotoReport
+
+
+def analyse(data: bytes, reader: TextReader) -> PhotoReport:
+    """Return what is on an image and its thumbnail, or the problem with the bytes."""
+    try:
+        photo = decode(data)
+    except Unreadable as refused:
+        return PhotoReport(problem=refused.problem)
+    return PhotoReport(_analysis(photo, reader), thumbnail(photo.work))
+
+
+def rehearse(reader: TextReader) -> None:
+    """Analyse a drawn word, so that all that libraries load late is loaded before the first photo (saves it 0.3 s)."""
+    word, out = Image.new("RGB", (320, 160), "white"), BytesIO()
+    ImageDraw.Draw(word).text((40, 50), "SKU 1234", fill="black", font=ImageFont.load_default(48))
+    word.save(out, "JPEG")
+    analyse(out.getvalue(), reader)
+
+
+def _analysis(photo: Photo, reader: TextReader) -> PhotoAnalysis:
+    codes = read_codes(photo)
+    lines = without_code_digits(reader.read(photo), (found.box for found in codes))
+    taken = read_exif(photo.exif)
+    return PhotoAnalysis(
+        format=photo.format,
+        width_px=photo.width_px,
+        height_px=photo.height_px,
+        rotated=photo.orientation != 1,
+        taken_at=taken.at,
+        camera=taken.camera,
+        gps=taken.gps,
+        codes=tuple(found.code for found in codes),
+        text=lines[:MAX_TEXT_LINES],
+        text_cut=len(lines) > MAX_TEXT_LINES,
+        skus=labels.skus(lines),
+        prices=labels.prices(lines),
+        quality=assess(photo.work),
+        colours=dominant(photo.work),
+        fingerprint=fingerprint(photo.work),
+    )

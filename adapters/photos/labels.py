@@ -1,0 +1,47 @@
+"""Labels: stock numbers and prices that the printed text itself names so. Bare numbers are never guessed at."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from contracts.photos import TextLine
+
+_NAMED = (
+    r"(?:SKU|Art(?:ikel|icle)?[.\s-]*(?:Nr|No|Nummer|Number)|(?:Item|Part|Stock|Product|Model|Order)\s*(?:No|Nr|Number|\#)"
+    r"|Bestell[.\s-]*(?:Nr|Nummer)|P/N|REF)"
+)
+_LABEL = re.compile(rf"\b{_NAMED}\s*[.:#]*\s*$", re.IGNORECASE)
+_SKU = re.compile(rf"\b{_NAMED}(?=[\s.:#\d])[\s.:#]*([A-Z0-9][A-Z0-9._/-]{{1,29}})(?![A-Z0-9])", re.IGNORECASE)
+
+_AMOUNT = r"\d{1,3}(?:[.,' ]?\d{3})*(?:[.,]\d{2})?(?!\d|[.,]\d)"
+_SIGN = r"(?:€|£|US\$|\$|(?<![A-Z])(?:EUR|USD|GBP)(?![A-Z]))"
+_PER = r"(?:\s?/\s?(?:\d+\s?)?(?:kg|g|l|ml|m|cm|pc|pcs|Stk|St)\b)?"
+_PRICE = re.compile(rf"(?:{_SIGN}\s?{_AMOUNT}|(?<![\d.,]){_AMOUNT}\s?{_SIGN}){_PER}", re.IGNORECASE)
+
+
+def skus(lines: Sequence[TextLine]) -> tuple[str, ...]:
+    """Return the stock numbers that stand behind "SKU", "Art.-Nr.", "Item no." and the like, each once.
+
+    A label and its number may have been read as two lines: then the next line in the same row is the number.
+    """
+    found = (match[1].rstrip("./-") for text in _rows(lines) for match in _SKU.finditer(text))
+    return tuple(dict.fromkeys(sku for sku in found if any(part.isdigit() for part in sku)))
+
+
+def prices(lines: Iterable[TextLine]) -> tuple[str, ...]:
+    """Return the amounts that carry a currency (€, $, £, EUR, USD, GBP), as printed, each once; `/kg` is kept."""
+    found = (" ".join(match[0].split()) for line in lines for match in _PRICE.finditer(line.text))
+    return tuple(dict.fromkeys(found))
+
+
+def _rows(lines: Sequence[TextLine]) -> Iterator[str]:
+    yield from (line.text for line in lines)
+    for label, value in pairwise(lines):
+        if _LABEL.search(label.text) and _same_row(label, value):
+            yield f"{label.text} {value.text}"
+
+
+def _same_row(left: TextLine, right: TextLine) -> bool:
+    if left.box is None or right.box is None:
+        return False
+    return left.box[1] < (right.box[1] + right.box[3]) / 2 < left.box[3]

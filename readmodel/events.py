@@ -1,0 +1,66 @@
+"""Events: the append-only list of what happened, in an order that a reader of its tail can trust."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.history import JobChange, JobEvent
+from contracts.jobs import JobStatus
+from readmodel.rows import insert_into
+from readmodel.tables import JobEventRow
+
+_LOCK = 7_306_551_902_717
+"""PostgreSQL advisory lock of whoever appends events; any number that nobody else uses."""
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event with its place in the list. `status`: the job's after this event, when the event changed it."""
+
+    id: int
+    job_id: str
+    tenant_id: str
+    job_type: str
+    status: JobStatus | None
+    event: JobEvent
+
+
+async def append_events(connection: AsyncConnection, told: Sequence[tuple[JobChange, JobStatus | None]]) -> None:
+    """Append the events of the changes; those that are there already stay as they are.
+
+    On PostgreSQL the lock is held from before the ids are drawn until after the commit. Without it a later id could
+    be seen before an earlier one, and a reader of `id > last` would miss the earlier one for good. Take no lock on
+    a row after this, or two writers may wait for each other.
+
+    told: each change with the job's status after it, None when the change did not set it
+    """
+    rows = [row for change, status in told for row in _rows(change, status)]
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    insert = insert_into(connection, JobEventRow).on_conflict_do_nothing(index_elements=["job_id", "key"])
+    await connection.execute(insert, rows)
+
+
+def stored_event(row: Row[Any]) -> StoredEvent:
+    """Return the event in a row of all event columns."""
+    return StoredEvent(
+        id=row.id,
+        job_id=row.job_id,
+        tenant_id=row.tenant_id,
+        job_type=row.job_type,
+        status=JobStatus(row.status) if row.status else None,
+        event=JobEvent(**{name: getattr(row, name) for name in JobEvent.model_fields}),
+    )
+
+
+def _rows(change: JobChange, status: JobStatus | None) -> list[dict[str, Any]]:
+    job = {"job_id": change.job_id, "tenant_id": change.tenant_id, "job_type": change.job_type}
+    rows = [{**job, **dict(event), "status": None} for event in change.events]
+    if rows:
+        rows[-1]["status"] = status
+    return rows

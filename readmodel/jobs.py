@@ -1,0 +1,113 @@
+"""Jobs: what lists, pages and streams read about jobs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, exists, func, select, tuple_
+
+from contracts.jobs import Job, JobStatus
+from readmodel.cursors import from_cursor, from_event_cursor, to_cursor
+from readmodel.database import Database
+from readmodel.events import StoredEvent, stored_event
+from readmodel.filters import JobFilter
+from readmodel.rows import job_of
+from readmodel.tables import STILL_OPEN, JobEventRow, JobRow, OutboxRow
+
+LARGEST_LISTED_RESULT = 32 * 1024
+"""Bytes of a result's JSON text, above which lists leave it out."""
+
+_JOB = JobRow.__table__
+_EVENT = JobEventRow.__table__
+_TOO_LARGE = func.coalesce(JobRow.result_bytes, 0) > LARGEST_LISTED_RESULT
+_LISTED = (
+    *(column for column in _JOB.columns if column.name != "result"),
+    case((_TOO_LARGE, None), else_=JobRow.result).label("result"),
+    _TOO_LARGE.label("result_omitted"),
+)
+
+
+class JobQueries:
+    """Reads jobs. Who may see which is the caller's to say: by a filter's tenant, or by the job's.
+
+    Every method raises `Unavailable` when the database did not answer.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, job_id: str) -> Job | None:
+        """Return a job with all of its result; None when there is no such job."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(_JOB).where(JobRow.id == job_id))).one_or_none()
+        return None if row is None else job_of(row)
+
+    async def list(
+        self, job_filter: JobFilter, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Job], str | None]:
+        """Return up to `limit` jobs, newest first, and the cursor of the next page, None on the last.
+
+        A job that is added meanwhile shifts nothing. A result over 32 KiB is left out and not even read.
+
+        Raises:
+            InvalidInput: The cursor is not one of this list.
+        """
+        query = select(*_LISTED).where(*job_filter.conditions())
+        if cursor is not None:
+            query = query.where(tuple_(JobRow.created_at, JobRow.id) < from_cursor(cursor))
+        query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        page = rows[:limit]
+        following = to_cursor(page[-1].created_at, page[-1].id) if len(rows) > limit else None
+        return [job_of(row, result_omitted=row.result_omitted) for row in page], following
+
+    async def events(self, job_id: str, after: str | None, limit: int) -> tuple[Sequence[StoredEvent], str | None]:
+        """Return up to `limit` events of a job in the order they were told, and the next page's cursor.
+
+        after: a cursor, or the id of an event as text; None from the first
+
+        Raises:
+            InvalidInput: The cursor is not one of this list.
+        """
+        query = _events_from(from_event_cursor(after), limit + 1).where(JobEventRow.job_id == job_id)
+        events = await self._events(query)
+        return events[:limit], str(events[limit - 1].id) if len(events) > limit else None
+
+    async def events_after(self, last_id: int, limit: int) -> Sequence[StoredEvent]:
+        """Return up to `limit` events of all jobs behind the given one, in the order of their ids.
+
+        Ids are committed in order: whoever goes on from the last one it got misses none.
+        """
+        return await self._events(_events_from(last_id, limit))
+
+    async def last_event_id(self) -> int:
+        """Return the id of the newest event; 0 when there is none."""
+        async with self._database.read() as connection:
+            return await connection.scalar(select(func.max(JobEventRow.id))) or 0
+
+    async def standings(self, job_ids: Sequence[str]) -> dict[str, JobStatus]:
+        """Return the status of those of the jobs that have a row."""
+        query = select(JobRow.id, JobRow.status).where(JobRow.id.in_(job_ids))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return {row.id: JobStatus(row.status) for row in rows}
+
+    async def open_jobs(self, before: datetime, after_id: str, limit: int) -> Sequence[str]:
+        """Return ids, in their order and after the given one, of jobs accepted before then that have not ended.
+
+        Jobs still in the outbox are not among them: nobody but the relay has to start them.
+        """
+        waiting = exists().where(OutboxRow.job_id == JobRow.id)
+        query = select(JobRow.id).where(STILL_OPEN, JobRow.id > after_id, JobRow.created_at < before, ~waiting)
+        async with self._database.read() as connection:
+            return (await connection.scalars(query.order_by(JobRow.id).limit(limit))).all()
+
+    async def _events(self, query: Select[Any]) -> Sequence[StoredEvent]:
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return [stored_event(row) for row in rows]
+
+
+def _events_from(last_id: int, limit: int) -> Select[Any]:
+    return select(_EVENT).where(JobEventRow.id > last_id).order_by(JobEventRow.id).limit(limit)

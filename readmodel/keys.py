@@ -1,0 +1,122 @@
+"""Keys: who may call the API.
+
+A secret is kept as its plain SHA-256 only. It has 256 random bits, so there is no list of likely secrets to try
+against a stolen table, and a slow hash would only make every request slow.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, or_, select, tuple_, update
+
+from readmodel.columns import utc_now
+from readmodel.cursors import from_cursor, to_cursor
+from readmodel.database import Database
+from readmodel.tables import ApiKeyRow
+
+PLATFORM = "*"
+"""Tenant of a key that belongs to the platform."""
+
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key without its secret. `job_types`: what it may submit, None for all."""
+
+    id: str
+    tenant_id: str
+    role: str
+    name: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    job_types: tuple[str, ...] | None = None
+    revoked_at: datetime | None = None
+
+
+class ApiKeys:
+    """Keeps keys.
+
+    Every method raises `Unavailable` when the database did not answer.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(
+        self,
+        tenant_id: str,
+        role: str,
+        name: str,
+        expires_at: datetime | None = None,
+        job_types: Sequence[str] | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Make a key; return it and its secret, which nobody can ask for again."""
+        secret = "sq_" + secrets.token_urlsafe(_SECRET_BYTES)
+        key = ApiKey(
+            id="key_" + secrets.token_hex(12),
+            tenant_id=tenant_id,
+            role=role,
+            name=name,
+            created_at=self._clock(),
+            expires_at=expires_at,
+            job_types=None if job_types is None else tuple(job_types),
+        )
+        values = {**vars(key), "job_types": None if job_types is None else list(job_types), "hash": _hash(secret)}
+        async with self._database.write() as connection:
+            await connection.execute(insert(ApiKeyRow).values(values))
+        return key, secret
+
+    async def find(self, secret: str) -> ApiKey | None:
+        """Return the key of a secret; None when there is none, or it is revoked or expired."""
+        query = select(ApiKeyRow.__table__).where(
+            ApiKeyRow.hash == _hash(secret),
+            ApiKeyRow.revoked_at.is_(None),
+            or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > self._clock()),
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _key(row)
+
+    async def list(
+        self, tenant_id: str | None, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[ApiKey], str | None]:
+        """Return up to `limit` keys that are not revoked, newest first, and the next page's cursor.
+
+        tenant_id: None for the keys of all tenants and of the platform
+
+        Raises:
+            InvalidInput: The cursor is not one of this list.
+        """
+        query = select(ApiKeyRow.__table__).where(ApiKeyRow.revoked_at.is_(None))
+        if tenant_id is not None:
+            query = query.where(ApiKeyRow.tenant_id == tenant_id)
+        if cursor is not None:
+            query = query.where(tuple_(ApiKeyRow.created_at, ApiKeyRow.id) < from_cursor(cursor))
+        query = query.order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id.desc()).limit(limit + 1)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        keys = [_key(row) for row in rows[:limit]]
+        return keys, to_cursor(keys[-1].created_at, keys[-1].id) if len(rows) > limit else None
+
+    async def revoke(self, key_id: str, tenant_id: str | None) -> bool:
+        """Make a key worthless; return False when there is no such key, or not this tenant's, or none any more."""
+        statement = update(ApiKeyRow).where(ApiKeyRow.id == key_id, ApiKeyRow.revoked_at.is_(None))
+        if tenant_id is not None:
+            statement = statement.where(ApiKeyRow.tenant_id == tenant_id)
+        async with self._database.write() as connection:
+            return bool((await connection.execute(statement.values(revoked_at=self._clock()))).rowcount)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def _key(row: Row[Any]) -> ApiKey:
+    values = {name: getattr(row, name) for name in ApiKey.__dataclass_fields__}
+    return ApiKey(**{**values, "job_types": None if row.job_types is None else tuple(row.job_types)})

@@ -1,0 +1,105 @@
+"""Merge: what one told change makes of a job's state. Pure.
+
+The same changes give the same state, told twice, late or in any order: every rule here takes the greater or the
+lesser of two, by an order that does not depend on who told first.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from contracts.history import JobChange
+from contracts.jobs import JobFailure, JobHeader, JobStatus, Progress
+
+_OPEN_ORDER = {JobStatus.PENDING: 0, JobStatus.PROCESSING: 1, JobStatus.RETRYING: 2, JobStatus.DEAD: 3}
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What may change about a job after it was accepted. Each `*_at` beside a value is when that value was true."""
+
+    status: JobStatus
+    status_at: datetime
+    attempts: int = 0
+    processed_at: datetime | None = None
+    completed_at: datetime | None = None
+    run_id: str | None = None
+    run_id_at: datetime | None = None
+    worker: str | None = None
+    worker_at: datetime | None = None
+    progress: Progress | None = None
+    progress_at: datetime | None = None
+    result: Any = None
+    error: JobFailure | None = None
+
+
+def accepted_state(header: JobHeader) -> JobState:
+    """Return the state of a job of which nothing is known but that it was accepted."""
+    return JobState(status=JobStatus.PENDING, status_at=header.created_at)
+
+
+def merge(state: JobState, change: JobChange) -> JobState:
+    """Return the state after a change.
+
+    - An end is final: the first one stays. The same end told again fills in what the first telling left out.
+    - Any end outdoes any open status; among open ones the later counts, and every one outdoes `pending`
+      (its clock is the API's, the others' are the workers').
+    - `attempts` is the highest told, `processed_at` the earliest, also when told after the end.
+    - `result`, `error` and `completed_at` belong to the status they came with; only a dead or ended job has them.
+    """
+    state = _with_facts(state, change)
+    if change.status is None:
+        return state
+    if state.status.ended:
+        return _with_same_end(state, change) if change.status is state.status else state
+    if _standing(change.status, change.at) < _standing(state.status, state.status_at):
+        return state
+    return _with_status(state, change, change.status)
+
+
+def _standing(status: JobStatus, at: datetime) -> tuple[int, datetime, int]:
+    """Return what open and ended statuses are compared by. The last part settles two told for the same instant."""
+    if status.ended:
+        return (2, at, 0)
+    return (int(status is not JobStatus.PENDING), at, _OPEN_ORDER[status])
+
+
+def _with_status(state: JobState, change: JobChange, status: JobStatus) -> JobState:
+    outcome = status.ended or status is JobStatus.DEAD
+    completed_at = change.completed_at or change.at
+    return replace(
+        state,
+        status=status,
+        status_at=change.at,
+        completed_at=completed_at if status.ended else None,
+        result=change.result if outcome else None,
+        error=change.error if outcome else None,
+    )
+
+
+def _with_same_end(state: JobState, change: JobChange) -> JobState:
+    return replace(
+        state,
+        status_at=min(state.status_at, change.at),
+        completed_at=_earliest(state.completed_at, change.completed_at or change.at),
+        result=change.result if state.result is None else state.result,
+        error=state.error or change.error,
+    )
+
+
+def _with_facts(state: JobState, change: JobChange) -> JobState:
+    """Return the state with what needs no status: counts, first times, and values of which the latest counts."""
+    facts: dict[str, Any] = {
+        "attempts": max(state.attempts, change.attempts or 0),
+        "processed_at": _earliest(state.processed_at, change.processed_at),
+    }
+    for name in ("run_id", "worker", "progress"):
+        told, told_at = getattr(change, name), getattr(state, f"{name}_at")
+        newer = told_at is None or (change.at, str(told)) >= (told_at, str(getattr(state, name)))
+        if told is not None and newer:
+            facts |= {name: told, f"{name}_at": change.at}
+    return replace(state, **facts)
+
+
+def _earliest(*instants: datetime | None) -> datetime | None:
+    return min((instant for instant in instants if instant is not None), default=None)

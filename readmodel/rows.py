@@ -1,0 +1,108 @@
+"""Rows: between a job's row and the vocabulary."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Row, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.jobs import Job, JobFailure, JobHeader, JobMetadata, JobStatus, Progress
+from readmodel.documents import document, from_text
+from readmodel.merge import JobState
+from readmodel.tables import Base, JobRow
+
+STATE_COLUMNS = (
+    JobRow.status,
+    JobRow.status_at,
+    JobRow.attempts,
+    JobRow.processed_at,
+    JobRow.completed_at,
+    JobRow.run_id,
+    JobRow.run_id_at,
+    JobRow.worker,
+    JobRow.worker_at,
+    JobRow.progress,
+    JobRow.progress_at,
+    JobRow.result,
+    JobRow.error,
+)
+_SAME_IN_HEADER = ("id", "tenant_id", "job_type", "priority", "max_attempts", "created_at", "run_at")
+_SAME_IN_JOB = (*_SAME_IN_HEADER, "status", "attempts", "processed_at", "completed_at", "worker", "progress")
+_SAME_IN_BOTH = ("depends_on", "tags", "schedule_id", "flow_id")
+
+
+def insert_into(connection: AsyncConnection, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that knows ON CONFLICT, in the connection's dialect.
+
+    Give the values when executing it: as part of the statement, thirty columns take longer than the database does.
+    """
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    return insert(cast(Table, table.__table__))
+
+
+def header_values(header: JobHeader) -> dict[str, Any]:
+    """Return the columns that are set when a job is accepted and never change."""
+    return {
+        **{name: getattr(header, name) for name in (*_SAME_IN_HEADER, "schedule_id", "flow_id", "request_hash")},
+        "depends_on": list(header.depends_on),
+        "tags": list(header.tags),
+        "origin": header.metadata.to_wire(),
+        "correlation_id": header.metadata.correlation_id,
+        "parent_job_id": header.metadata.parent_job_id,
+    }
+
+
+def state_values(state: JobState) -> dict[str, Any]:
+    """Return the columns of a job's state."""
+    result = document(state.result)
+    return {
+        **vars(state),
+        "progress": state.progress.to_wire() if state.progress else None,
+        "result": result,
+        "result_bytes": None if result is None else len(result),
+        "error": document(state.error),
+    }
+
+
+def state_of(row: Row[Any]) -> JobState:
+    """Return the state in a row of `STATE_COLUMNS`."""
+    values = {column.key: getattr(row, column.key) for column in STATE_COLUMNS}
+    values["status"] = JobStatus(row.status)
+    values["progress"] = Progress.model_validate(row.progress) if row.progress else None
+    values["result"] = from_text(row.result)
+    values["error"] = JobFailure.model_validate_json(row.error) if row.error else None
+    return JobState(**values)
+
+
+def header_of(row: Row[Any]) -> JobHeader:
+    """Return the header in a row of all job columns."""
+    same = {name: getattr(row, name) for name in (*_SAME_IN_HEADER, *_SAME_IN_BOTH, "request_hash")}
+    return JobHeader(**same, metadata=JobMetadata.model_validate(row.metadata))
+
+
+def job_of(row: Row[Any], *, result_omitted: bool = False) -> Job:
+    """Return the job in a row of all job columns. Durations are whole milliseconds, never negative."""
+    due = max(row.created_at, row.run_at or row.created_at)
+    return Job(
+        **{name: getattr(row, name) for name in (*_SAME_IN_JOB, *_SAME_IN_BOTH)},
+        payload=from_text(row.payload),
+        result=from_text(row.result),
+        error=from_text(row.error),
+        processing_time=_milliseconds(row.processed_at, row.completed_at),
+        wait_time=_milliseconds(due, row.processed_at),
+        metadata=JobMetadata.model_validate(row.metadata),
+        result_omitted=result_omitted,
+    )
+
+
+def tag_values(header: JobHeader) -> Sequence[dict[str, str]]:
+    """Return the tag rows of a job."""
+    return [{"job_id": header.id, "tag": tag} for tag in dict.fromkeys(header.tags)]
+
+
+def _milliseconds(begin: datetime | None, end: datetime | None) -> int | None:
+    if begin is None or end is None:
+        return None
+    return max(0, round((end - begin).total_seconds() * 1000))

@@ -1,0 +1,101 @@
+"""Uploads over real HTTP: what is kept, what is refused, and that it is streamed."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from contracts.values import upload_key
+from tests.fakes import PNG, photo
+from tests.fixtures_queue import ADMIN_KEY, Api, Providers
+
+LIMIT = 1024 * 1024
+
+
+async def test_raw_and_form_uploads_of_the_same_bytes_are_one_upload(api: Api, providers: Providers) -> None:
+    image = photo("shelf")
+    sha256 = hashlib.sha256(image).hexdigest()
+
+    raw = await api.http.post("/v1/uploads", content=image)
+    form = await api.http.post("/v1/uploads", files={"file": ("../../etc/passwd.jpg", image, "image/jpeg")})
+
+    assert (raw.status_code, form.status_code) == (201, 201)
+    assert raw.json() == form.json()
+    assert raw.json() == {
+        "uploadId": sha256,
+        "sha256": sha256,
+        "sizeBytes": len(image),
+        "contentType": "image/png",
+    }
+    assert await providers.blobs.get(upload_key("acme", sha256)) == image
+
+
+@pytest.mark.parametrize("size", [LIMIT, LIMIT + 1])
+@pytest.mark.parametrize("how", ["raw", "form", "chunked"])
+async def test_the_limit_is_exact(api: Api, size: int, how: str) -> None:
+    image = PNG + bytes(size - len(PNG))
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, size, 100_000):
+            yield image[start : start + 100_000]
+
+    if how == "form":
+        answer = await api.http.post("/v1/uploads", files={"file": ("a.png", image)})
+    else:
+        answer = await api.http.post("/v1/uploads", content=image if how == "raw" else chunks())
+
+    assert answer.status_code == (201 if size == LIMIT else 413)
+    if size > LIMIT:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "1 MiB" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"just a text, called photo.jpg", b"<svg xmlns='x'/>", b"%PDF-1.7", b"PK\x03\x04"]
+)
+async def test_what_is_no_image_is_refused_whatever_it_is_called(api: Api, content: bytes) -> None:
+    raw = await api.http.post("/v1/uploads", content=content, headers={"Content-Type": "image/jpeg"})
+    form = await api.http.post("/v1/uploads", files={"file": ("photo.jpg", content, "image/jpeg")})
+
+    assert (raw.status_code, form.status_code) == (422, 422)
+    assert raw.json()["errors"][0]["path"] == "file"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=abc", b"--abc\r\nrubbish"),
+        (
+            "multipart/form-data; boundary=abc",
+            b'--abc\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--abc--\r\n',
+        ),
+    ],
+)
+async def test_a_broken_or_empty_form_is_refused(api: Api, content_type: str, content: bytes) -> None:
+    answer = await api.http.post("/v1/uploads", content=content, headers={"Content-Type": content_type})
+
+    assert answer.status_code == 422
+
+
+async def test_an_upload_key_used_for_other_bytes_is_refused(api: Api) -> None:
+    first = await api.http.post("/v1/uploads", content=photo("a"), headers={"Idempotency-Key": "u-1"})
+    again = await api.http.post("/v1/uploads", content=photo("a"), headers={"Idempotency-Key": "u-1"})
+    other = await api.http.post("/v1/uploads", content=photo("b"), headers={"Idempotency-Key": "u-1"})
+
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+async def test_a_client_that_goes_away_leaves_nothing(api: Api, providers: Providers) -> None:
+    host, port = api.url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_KEY}\r\nX-Tenant-Id: acme\r\n"
+    writer.write(head.encode() + b"Content-Length: 1000\r\n\r\n" + PNG)
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+    assert (await api.http.get("/healthz")).status_code == 200
+    assert not await providers.blobs.exists(upload_key("acme", hashlib.sha256(PNG).hexdigest()))
