@@ -157,7 +157,7 @@ class InventoryItem(WireModel):
     ean: str | None = None
     sku: str | None = None
     photos: tuple[int, ...] = Field(description="indices of the photos it was read on, near-duplicates left out")
-    label: str | None = Field(default=None, description="the most telling line of text beside the code")
+    label: str | None = Field(default=None, description="the words printed largest beside the code")
     prices: tuple[str, ...] = ()
 
 

@@ -1,6 +1,7 @@
 """Runs the Temporal workers of one process together, and says every few seconds that the process lives."""
 
 import asyncio
+import logging
 import os
 import platform
 import socket
@@ -14,6 +15,8 @@ from temporalio.worker import Worker
 from contracts.errors import Unavailable
 from contracts.history import WorkerBeat
 from temporal.interceptors.tally import Tally
+
+log = logging.getLogger("spaces.worker")
 
 BEAT_SECONDS = 2.0
 
@@ -55,8 +58,12 @@ class WorkerPool:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _say(self, status: str) -> None:
-        with suppress(Unavailable):
+        try:
             await self._beat(self._line(status))
+        except Unavailable as error:
+            log.warning("this worker is not in the registry for now: %s", error)
+        except Exception:  # a worker works on, whatever is wrong with its line in the registry
+            log.exception("this worker's line in the registry could not be written")
 
     def _line(self, status: str) -> WorkerBeat:
         children = self._process.children(recursive=True)

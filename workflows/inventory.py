@@ -5,10 +5,12 @@ Nothing is counted that was not read: an item is a code or a stock number that s
 
 from collections.abc import Sequence
 
-from contracts.photos import BatchCounts, InventoryItem, PhotoAnalysis, PhotoReading, PhotoResult
+from contracts.photos import BatchCounts, InventoryItem, PhotoAnalysis, PhotoReading, PhotoResult, TextLine
 
 SAME_SCENE_BITS = 26
 """Two photos whose 256-bit fingerprints differ in at most this many bits show the same scene."""
+LARGE = 0.75
+"""Lines at least this share of the largest line's height belong to the name on a label."""
 SURE_TEXT = 0.7
 """Mean confidence of the text under which a person should compare it with the photo."""
 
@@ -89,7 +91,7 @@ def _items_on(index: int, found: PhotoAnalysis) -> list[tuple[str, InventoryItem
     codes = list(dict.fromkeys(key for key in _keys(found) if not key.startswith("sku:")))
     lone_sku = found.skus[0] if len(found.skus) == 1 and len(codes) <= 1 else None
     keys = codes if lone_sku and codes else _keys(found)
-    label = max((line.text for line in found.text), key=len, default=None)
+    label = _label(found)
     single = len(set(keys)) == 1
     return [
         (
@@ -105,6 +107,22 @@ def _items_on(index: int, found: PhotoAnalysis) -> list[tuple[str, InventoryItem
         )
         for key in dict.fromkeys(keys)
     ]
+
+
+def _label(found: PhotoAnalysis) -> str | None:
+    """Return the most prominent words: the lines printed largest, prices and numbers left out, in reading order."""
+    named = [line for line in found.text if line.box and _is_name(line.text, found)]
+    largest = max((_height(line) for line in named), default=0)
+    return " ".join(line.text for line in named if _height(line) >= LARGE * largest) or None
+
+
+def _height(line: TextLine) -> int:
+    return line.box[3] - line.box[1] if line.box else 0
+
+
+def _is_name(text: str, found: PhotoAnalysis) -> bool:
+    told = (*found.prices, *found.skus, *(code.value for code in found.codes))
+    return sum(map(str.isalpha, text)) >= 3 and not any(value in text for value in told)
 
 
 def _add(known: InventoryItem, more: InventoryItem) -> InventoryItem:
