@@ -18,13 +18,15 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
 
 def set_up_logging(level: str, style: Literal["text", "json"]) -> None:
-    """Log to standard error: one line each, with job, tenant and trace where there is one; never a payload."""
+    """Log to standard error: one line each, with job, tenant and trace where there is one; never a payload.
+
+    The level is that of our own loggers. Libraries are heard from WARNING on: some log SQL values below it.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_add_context)
     handler.setFormatter(_json() if style == "json" else logging.Formatter(_TEXT))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("httpx", "httpcore", "alembic", "temporalio.worker", "temporalio.activity"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)
+    logging.getLogger("spaces").setLevel(level)
 
 
 _TEXT = "%(asctime)s %(levelname)-7s %(name)s %(message)s%(context)s"

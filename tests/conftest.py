@@ -1,3 +1,8 @@
 """Fixtures that all tests share: real servers, started once per session."""
 
-pytest_plugins = ["tests.fixtures_temporal", "tests.fixtures_postgres", "tests.fixtures_queue"]
+pytest_plugins = [
+    "tests.fixtures_temporal",
+    "tests.fixtures_postgres",
+    "tests.fixtures_queue",
+    "tests.fixtures_processes",
+]

@@ -22,7 +22,7 @@ def bits(count: int) -> str:
 
 def read(index: int, fingerprint: str, **found: object) -> PhotoReading:
     said: dict[str, object] = {"quality": GOOD, "text": (TextLine(text="Tea", confidence=0.9),), **found}
-    analysis = PhotoAnalysis(format="JPEG", width_px=10, height_px=10, fingerprint=fingerprint, **said)  # type: ignore[arg-type]  # a test's table
+    analysis = PhotoAnalysis(format="JPEG", width_px=10, height_px=10, fingerprint=fingerprint, **said)
     return PhotoReading(index=index, source=PhotoRef(upload_id="a" * 64), analysis=analysis)
 
 

@@ -268,7 +268,7 @@ async def test_native_crash_is_unavailable_and_the_next_photo_is_read(fragile: L
 
     psutil.Process(pid).send_signal(signal.SIGSEGV)
 
-    with pytest.raises(Unavailable, match="died|gone"):  # gone: it was still receiving the photo
+    with pytest.raises(Unavailable, match=r"died|gone"):  # gone: it was still receiving the photo
         await reading
     assert (await fragile.read(JPEG)).analysis is not None
 
