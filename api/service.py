@@ -77,11 +77,12 @@ class QueueService:
         payload = checked_payload(kind, request.payload)
         await self._check_uploads(tenant_id, payload)
         header = request.header(tenant_id, kind, idempotency_key or str(uuid7()))
-        return await self._accept(caller, header, payload.to_wire(), idempotency_key)
+        told = _accepted(caller, header, payload)
+        return await self._accept(header, payload.to_wire(), told, idempotency_key)
 
-    async def _accept(self, caller: Caller, header: JobHeader, payload: Any, key: str | None) -> Accepted:
+    async def _accept(self, header: JobHeader, payload: Any, told: JobChange, key: str | None) -> Accepted:
         try:
-            earlier = await self._intake.accept(header, payload, _accepted(caller, header, payload), key)
+            earlier = await self._intake.accept(header, payload, told, key)
         except Unavailable:
             return await self._start_unrecorded(header, payload)
         if earlier:
@@ -274,7 +275,7 @@ class QueueService:
             log.warning("not recorded for %s: %s (%s)", job.id, kind, error)
 
 
-def _accepted(caller: Caller, header: JobHeader, payload: Any) -> JobChange:
+def _accepted(caller: Caller, header: JobHeader, payload: JobPayload) -> JobChange:
     event = JobEvent(
         key="accepted", at=header.created_at, kind="accepted", message="the job was accepted", actor=caller.actor
     )
@@ -284,8 +285,9 @@ def _accepted(caller: Caller, header: JobHeader, payload: Any) -> JobChange:
         job_type=header.job_type,
         at=header.created_at,
         header=header,
-        payload=payload,
+        payload=payload.to_wire(),
         status=JobStatus.PENDING,
+        progress=payload.expected(),
         events=(event,),
     )
 

@@ -75,12 +75,25 @@ class JobHeader(WireModel):
     """SHA-256 of the request that made the job: tells a repeat from another request under the same key."""
 
 
+class Progress(WireModel):
+    """How far a job is: `done` of `total` `unit`s."""
+
+    done: int = Field(ge=0)
+    total: int = Field(ge=0)
+    unit: str
+    message: str = ""
+
+
 class JobPayload(WireModel):
     """Base of every job type's input."""
 
     def upload_ids(self) -> Iterator[tuple[str, str]]:
         """Yield (path in the payload, upload id) of every upload that must exist before the job is accepted."""
         return iter(())
+
+    def expected(self) -> Progress | None:
+        """Return how much there is to do, nothing of it done; None when that is not known beforehand."""
+        return None
 
 
 PayloadT = TypeVar("PayloadT")
@@ -91,15 +104,6 @@ class JobInput(WireModel, Generic[PayloadT]):
 
     header: JobHeader
     payload: PayloadT
-
-
-class Progress(WireModel):
-    """How far a job is: `done` of `total` `unit`s."""
-
-    done: int = Field(ge=0)
-    total: int = Field(ge=0)
-    unit: str
-    message: str = ""
 
 
 class JobFailure(WireModel):

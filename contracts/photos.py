@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AnyHttpUrl, Field, StringConstraints, UrlConstraints, model_validator
 
-from contracts.jobs import JobPayload
+from contracts.jobs import JobPayload, Progress
 from contracts.values import Instant, WireModel
 
 MAX_PHOTOS = 500
@@ -64,6 +64,10 @@ class PhotoInput(JobPayload):
         for index, photo in enumerate(self.photos):
             if photo.upload_id:
                 yield f"photos.{index}.uploadId", photo.upload_id
+
+    def expected(self) -> Progress:
+        """Return the number of photos, none of them done."""
+        return Progress(done=0, total=len(self.photos), unit="photo", message="waiting to begin")
 
 
 class Code(WireModel):

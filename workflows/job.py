@@ -11,12 +11,12 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.jobs import DiscardRequest, JobFailure, JobHeader, JobInput, Progress, RetryRequest
+    from contracts.jobs import DiscardRequest, JobFailure, JobHeader, JobInput, JobPayload, Progress, RetryRequest
     from contracts.policies import StepPolicy
     from workflows.failures import failure_of
     from workflows.telling import Teller
 
-PayloadT = TypeVar("PayloadT")
+PayloadT = TypeVar("PayloadT", bound=JobPayload)
 ResultT = TypeVar("ResultT")
 ArgumentT = TypeVar("ArgumentT")
 
@@ -75,18 +75,10 @@ class JobWorkflow:
                 self._moving -= 1
             await self._decision(failure)
 
-    def expect(self, total: int, unit: str) -> None:
-        """Say how much there is to do."""
-        self._say(Progress(done=0, total=total, unit=unit, message="waiting to begin"))
-
     def advance(self, message: str) -> None:
-        """Say that one more is done."""
-        if progress := self.progress():
-            self._say(progress.model_copy(update={"done": progress.done + 1, "message": message}))
-
-    def _say(self, progress: Progress) -> None:
-        assert self._teller  # noqa: S101  a story runs inside carry_out
-        self._teller.progress = progress
+        """Say that one more of what the payload expected is done."""
+        if self._teller and (progress := self._teller.progress):
+            self._teller.progress = progress.model_copy(update={"done": progress.done + 1, "message": message})
 
     # -- what others may ask --------------------------------------------------------------------------------------
 

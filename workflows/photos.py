@@ -23,7 +23,6 @@ class PhotoWorkflow(JobWorkflow):
         return await self.carry_out(job, self._story)
 
     async def _story(self, batch: PhotoInput) -> PhotoResult:
-        self.expect(len(batch.photos), "photo")
         readings = await asyncio.gather(*(self._one(index, ref) for index, ref in enumerate(batch.photos)))
         return take_inventory(readings)
 

@@ -15,7 +15,7 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from activities.history import HistoryActivities
 from contracts.history import JobChange, JobEvent
-from contracts.jobs import JobFailure, JobHeader, JobStatus, Progress
+from contracts.jobs import JobFailure, JobHeader, JobPayload, JobStatus
 from contracts.policies import RECORD
 from contracts.search_attributes import JOB_STATUS
 from workflows.failures import failure_of
@@ -27,15 +27,14 @@ PAUSE = timedelta(milliseconds=250)
 class Teller:
     """The story of one job as the read model hears it."""
 
-    def __init__(self, header: JobHeader, payload: Any, dead: Callable[[], JobFailure | None]) -> None:
+    def __init__(self, header: JobHeader, payload: JobPayload, dead: Callable[[], JobFailure | None]) -> None:
         self._header = header
         self._payload = payload
         self._dead = dead
         self._told_dead = False
-        self._told_progress: Progress | None = None
         self._told = 0
         self._closing = False
-        self.progress: Progress | None = None
+        self.progress = self._told_progress = payload.expected()  # the API told this when it accepted the job
         self.operator: str | None = None
         self._task = asyncio.create_task(self._keep_telling())
 
@@ -53,12 +52,11 @@ class Teller:
             await self._end(JobStatus.FAILED, failure.message or failure.type, error=failure)
 
     async def _keep_telling(self) -> None:
-        while not self._closing:
+        while True:
             await workflow.wait_condition(lambda: self._closing or self._news)
-            if self._turned:
-                await self._tell_turn()
-            elif self.progress != self._told_progress:
-                await self._tell_progress()
+            if self._closing:
+                return
+            await (self._tell_turn() if self._turned else self._tell_progress())
 
     @property
     def _news(self) -> bool:
@@ -71,10 +69,9 @@ class Teller:
 
     async def _tell_progress(self) -> None:
         progress, began = self.progress, workflow.now()
-        assert progress is not None  # noqa: S101  it differs from what was told, and it never becomes None
         await self._tell(self._change(events=self._progressed()))
         rest = PAUSE - (workflow.now() - began)
-        if rest > timedelta(0) and progress.done < progress.total:
+        if rest > timedelta(0) and progress and progress.done < progress.total:
             with suppress(TimeoutError):
                 await workflow.wait_condition(lambda: self._closing or self._turned, timeout=rest)
 
