@@ -1,7 +1,8 @@
 """Codes: bar codes and QR codes on a photo.
 
-A check digit alone is not proof: one misread in ten passes it. So a bar code counts only when a second, softened look
-at the same place reads the same (measured on 310 readings: every wrong one fell, no right one did).
+A check digit alone is not proof: the reader has seen codes with a right one where there were none. So a bar code counts
+only when a second, softened look at the same place reads the same (measured on drawn photos: 259 of 259 right ones
+stayed, 2 of 2 wrong ones fell).
 """
 
 from dataclasses import dataclass
