@@ -15,7 +15,7 @@ from readmodel.jobs import JobQueries
 from readmodel.workers import WorkerRegistry
 from telemetry import set_up_logging, set_up_tracing
 from temporal.buffer import BufferedHistory
-from temporal.client import connect
+from temporal.client import connect_when_up
 from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.ledger import TemporalLedger
@@ -31,7 +31,9 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
     database, blobs, tally = Database(settings.database), blob_store(settings), Tally()
     history, drain = BufferedHistory(HistoryWriter(database)), timedelta(seconds=settings.drain_seconds)
     plugin = queue_plugin(blobs, StepObserver(name, history.put, tally))
-    client = await connect([*set_up_tracing("spaces-worker"), plugin], identity=name)
+    client = await connect_when_up([*set_up_tracing("spaces-worker"), plugin], stop, identity=name)
+    if client is None:
+        return
     async with history.running(), step_providers(settings, blobs, slots) as providers:
         providers |= {"history": history, "ledger": TemporalLedger(client), "standings": JobQueries(database)}
         workers = [build_worker(client, queue, providers, slots, drain) for queue in queues]

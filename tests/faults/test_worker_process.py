@@ -97,6 +97,15 @@ async def test_a_worker_says_who_it_is_and_serves_the_queues_it_was_given(machin
     assert int(str(worker["memoryBytes"])) > 10_000_000
 
 
+async def test_a_worker_waits_for_temporal_and_can_be_stopped_meanwhile(machine: Machine) -> None:
+    process = await machine.start("worker.py", TEMPORAL_ADDRESS="127.0.0.1:1")
+    async with asyncio.timeout(30):
+        while "cannot be reached yet" not in process.log.read_text():
+            await asyncio.sleep(0.1)
+
+    assert await process.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(["--help"], "--drain-seconds"), (["--queues", "nonsense"], "no queue 'nonsense'; there are: photo_processing")],
