@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
-from contracts.errors import Unavailable
+from contracts.errors import NotFound, Unavailable
 from readmodel.intake import Intake, OutboxEntry
 from temporal.engine import TemporalEngine
 
@@ -28,6 +28,12 @@ class OutboxRelay:
         self._intake = intake
         self._engine = engine
         self._woken = asyncio.Event()
+        self._unrecorded = False
+
+    def unrecorded(self) -> None:
+        """Have the read model repaired when the database is back: a job was started without its row."""
+        self._unrecorded = True
+        self.wake()
 
     def wake(self) -> None:
         """Look soon: something was put there."""
@@ -82,10 +88,17 @@ class OutboxRelay:
             for row in rows:
                 if not await self._start(row):
                     return True
+            await self._repair()
             return await self._intake.outbox_size() > 0
         except Unavailable as error:
             log.warning("the outbox cannot be read: %s", error)
             return True
+
+    async def _repair(self) -> None:
+        if self._unrecorded:
+            with suppress(NotFound):  # the schedule is made at every start, and then runs by itself
+                await self._engine.repair_now()
+            self._unrecorded = False
 
     async def _start(self, row: OutboxEntry) -> bool:
         try:

@@ -94,11 +94,13 @@ class QueueService:
             self._relay.wake()
             return Accepted(Job.accepted(header, payload, TEMPORAL_AWAY))
         await self._relay.settle(header.id)
+        log.info("job accepted", extra={"jobId": header.id, "tenantId": header.tenant_id})
         return Accepted(Job.accepted(header, payload))
 
     async def _start_unrecorded(self, header: JobHeader, payload: Any) -> Accepted:
         """Start a job without its row; the workflow's own records and the repair make the row later."""
         if await self._engine.start(header, payload):
+            self._relay.unrecorded()
             return Accepted(Job.accepted(header, payload, DATABASE_AWAY))
         earlier = await self._ledger.reconstruct(header.id)
         if earlier is None or earlier.header is None or earlier.header.request_hash != header.request_hash:

@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.jobs import DiscardRequest, JobHeader, JobInput, JobStatus, RetryRequest
 from contracts.search_attributes import JOB_STATUS, JOB_TYPE, TENANT_ID
+from temporal.schedules import REPAIR_ID
 from workflows.job import JobWorkflow
 
 CALL_SECONDS = 3.0
@@ -111,6 +112,15 @@ class TemporalEngine:
             Unavailable: Temporal or the job's worker did not answer in time.
         """
         await _decide(self._handle(job_id).execute_update(JobWorkflow.discard, request, id="discard"))
+
+    async def repair_now(self) -> None:
+        """Run the scheduled repair of the read model now.
+
+        Raises:
+            NotFound: The schedule is not there yet.
+            Unavailable: Temporal did not answer in time.
+        """
+        await _answer(self._client.get_schedule_handle(REPAIR_ID).trigger())
 
     async def ping(self) -> None:
         """Return when Temporal answers.

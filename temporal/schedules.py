@@ -17,11 +17,11 @@ from contracts.repair import SYSTEM_QUEUE
 from workflows.repair import RepairWorkflow
 
 REPAIR_ID = "system.repair"
-REPAIR_EVERY = timedelta(seconds=30)
+REPAIR_EVERY = timedelta(minutes=1)
 
 
 async def schedule_repair(client: Client) -> None:
-    """Have the read model compared with Temporal every 30 s, one run at a time."""
+    """Have the read model compared with Temporal every minute, one run at a time."""
     action = ScheduleActionStartWorkflow(RepairWorkflow.run, id=REPAIR_ID, task_queue=SYSTEM_QUEUE)
     schedule = Schedule(
         action=action,

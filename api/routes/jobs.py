@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from api.context import Here, Key, Who
 from api.events import EventStream, follow, has_more
@@ -20,6 +20,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 Status = Annotated[list[JobStatus] | None, Query()]
 Many = Annotated[list[str] | None, Query()]
+JobId = Annotated[str, Path(alias="id", max_length=300)]
 
 
 @router.post("", status_code=202, summary="Submit a job", response_model=Job)
@@ -70,14 +71,14 @@ async def list_jobs(
     return Page[Job](items=jobs, next_cursor=following)
 
 
-@router.get("/{job_id}", summary="Look at a job")
-async def get_job(job_id: str, here: Here, who: Who) -> Job:
+@router.get("/{id}", summary="Look at a job")
+async def get_job(job_id: JobId, here: Here, who: Who) -> Job:
     """Return the job as it stands now."""
     return await here.queue.get_job(who, job_id)
 
 
-@router.get("/{job_id}/events", summary="What happened to a job, in order")
-async def events(job_id: str, here: Here, who: Who, limit: Limit = 50, cursor: str | None = None) -> Page[JobEvent]:
+@router.get("/{id}/events", summary="What happened to a job, in order")
+async def events(job_id: JobId, here: Here, who: Who, limit: Limit = 50, cursor: str | None = None) -> Page[JobEvent]:
     """Return the job's events, oldest first."""
     await here.queue.get_job(who, job_id)
     recorded, following = await here.queries.events(job_id, cursor, limit)
@@ -86,13 +87,13 @@ async def events(job_id: str, here: Here, who: Who, limit: Limit = 50, cursor: s
 
 
 @router.get(
-    "/{job_id}/stream",
+    "/{id}/stream",
     summary="Follow a job",
     response_class=EventStream,
     responses={204: {"description": "the job has ended and everything was sent before"}},
 )
 async def stream(
-    job_id: str, request: Request, here: Here, who: Who, last_event_id: Annotated[str | None, Header()] = None
+    job_id: JobId, request: Request, here: Here, who: Who, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
     """Send `status`, `progress`, `log` and `result` events; resume after `Last-Event-ID`; end when the job ends."""
     await here.queue.get_job(who, job_id)
@@ -102,20 +103,20 @@ async def stream(
     return EventStream(follow(here, who, job_id, last, request), headers={"X-Accel-Buffering": "no"})
 
 
-@router.post("/{job_id}/cancel", status_code=202, summary="Cancel a job")
-async def cancel(job_id: str, here: Here, who: Who) -> Job:
+@router.post("/{id}/cancel", status_code=202, summary="Cancel a job")
+async def cancel(job_id: JobId, here: Here, who: Who) -> Job:
     """Ask the job to stop. A running step stops within seconds; 409 when the job has ended."""
     return await here.queue.cancel_job(who, job_id)
 
 
-@router.post("/{job_id}/retry", status_code=202, summary="Retry a dead or ended job")
-async def retry(job_id: str, here: Here, who: Who, body: RetryBody | None = None) -> Job:
+@router.post("/{id}/retry", status_code=202, summary="Retry a dead or ended job")
+async def retry(job_id: JobId, here: Here, who: Who, body: RetryBody | None = None) -> Job:
     """A dead job goes on from its failed steps; an ended one starts anew as its child."""
     return await here.queue.retry_job(who, job_id, body or RetryBody())
 
 
-@router.post("/{job_id}/discard", status_code=202, summary="Give up a dead job")
-async def discard(job_id: str, body: DiscardBody, here: Here, who: Who) -> Job:
+@router.post("/{id}/discard", status_code=202, summary="Give up a dead job")
+async def discard(job_id: JobId, body: DiscardBody, here: Here, who: Who) -> Job:
     """End a dead job as failed."""
     return await here.queue.discard_job(who, job_id, body)
 

@@ -1,9 +1,9 @@
 """API keys: made, listed, revoked. The secret is shown once and stored as a hash."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from api.context import Here, Who
@@ -71,8 +71,8 @@ async def list_keys(here: Here, who: Who, limit: Limit = 50, cursor: str | None 
     return Page[KeyView](items=[_view(record) for record in found], next_cursor=following)
 
 
-@router.delete("/{key_id}", status_code=204, summary="Revoke a key")
-async def revoke(key_id: str, here: Here, who: Who) -> None:
+@router.delete("/{id}", status_code=204, summary="Revoke a key")
+async def revoke(key_id: Annotated[str, Path(alias="id")], here: Here, who: Who) -> None:
     """Revoke a key; every API process refuses it within seconds."""
     who.must(Right.KEYS_MANAGE)
     if not await here.keys.revoke(key_id, who.sees):
