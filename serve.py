@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,9 +12,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from adapters.build import blob_store
+from api.acceptance import Acceptance
 from api.app import VERSION, create_app
 from api.context import Services
 from api.identity import Authenticator
+from api.lookup import Lookup
 from api.relay import OutboxRelay
 from api.service import QueueService
 from api.stream import Tail
@@ -22,6 +24,7 @@ from api.uploads import Uploads
 from config import Settings, load_settings
 from contracts.errors import Unavailable
 from contracts.ports import BlobStore
+from contracts.tasks import beside
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.intake import Intake
@@ -54,14 +57,10 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
         from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
         FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz,static-offline-docs")
-    preparing = asyncio.create_task(prepare(client, database))
     try:
-        async with relay.running():
+        async with beside(prepare(client, database)), relay.running():
             yield app
     finally:
-        preparing.cancel()
-        with suppress(asyncio.CancelledError):
-            await preparing
         await database.close()
 
 
@@ -72,7 +71,14 @@ def assemble(settings: Settings, client: Client, blobs: BlobStore, database: Dat
     relay = OutboxRelay(intake, engine)
     ledger, history = TemporalLedger(client), HistoryWriter(database)
     services = Services(
-        queue=QueueService(engine, ledger, intake, queries, history, blobs, relay),
+        queue=QueueService(
+            Acceptance(engine, ledger, intake, blobs, relay),
+            Lookup(engine, ledger, queries, history),
+            engine,
+            queries,
+            history,
+            relay,
+        ),
         queries=queries,
         keys=keys,
         workers=WorkerRegistry(database),

@@ -1,6 +1,5 @@
 """The one place that picks real providers for ports, by the settings."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -8,7 +7,9 @@ from adapters.fetching.fetcher import HttpPhotoFetcher
 from adapters.objects.store import ObjectStore
 from adapters.photos.reader import LocalPhotoReader
 from config import Settings
+from contracts.errors import Unavailable
 from contracts.ports import BlobStore
+from contracts.tasks import beside
 
 
 def blob_store(settings: Settings) -> BlobStore:
@@ -22,11 +23,14 @@ async def step_providers(settings: Settings, blobs: BlobStore, slots: int) -> As
     limit_bytes = settings.upload_limit_mb * 1024 * 1024
     fetcher = HttpPhotoFetcher(allow_private=settings.allow_private_urls, limit_bytes=limit_bytes)
     reader = LocalPhotoReader(max_workers=slots)
-    warming = asyncio.create_task(reader.warm_up())
     try:
-        yield {"blobs": blobs, "reader": reader, "fetcher": fetcher}
+        async with beside(_warm(reader)):
+            yield {"blobs": blobs, "reader": reader, "fetcher": fetcher}
     finally:
-        warming.cancel()
-        with suppress(asyncio.CancelledError):
-            await warming
         await reader.close()
+
+
+async def _warm(reader: LocalPhotoReader) -> None:
+    """Load the models before the first photo comes; when that fails, the photo's own step says so."""
+    with suppress(Unavailable):
+        await reader.warm_up()

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from contracts.errors import NotFound, Unavailable
+from contracts.tasks import beside
 from readmodel.intake import Intake, OutboxEntry
 from temporal.engine import TemporalEngine
 
@@ -64,13 +65,8 @@ class OutboxRelay:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Relay in the background."""
-        task = asyncio.create_task(self._run())
-        try:
+        async with beside(self._run()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _run(self) -> None:
         while True:

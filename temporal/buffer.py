@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from contracts.errors import Unavailable
 from contracts.history import JobChange
 from contracts.ports import JobHistory
+from contracts.tasks import beside
 
 log = logging.getLogger("spaces.history")
 
@@ -48,13 +49,10 @@ class BufferedHistory:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write in the background; at the end write what is left, once."""
-        writer = asyncio.create_task(self._write())
         try:
-            yield
+            async with beside(self._write()):
+                yield
         finally:
-            writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await writer
             with suppress(Unavailable):
                 await self.apply([])
 

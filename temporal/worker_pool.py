@@ -14,6 +14,7 @@ from temporalio.worker import Worker
 
 from contracts.errors import Unavailable
 from contracts.history import WorkerBeat
+from contracts.tasks import beside
 from temporal.interceptors.tally import Tally
 
 log = logging.getLogger("spaces.worker")
@@ -38,18 +39,15 @@ class WorkerPool:
 
     async def run(self, workers: Sequence[Worker], stop: asyncio.Event) -> None:
         """Work until told to stop, then let running steps finish as long as each worker's drain allows."""
-        beating = asyncio.create_task(self._keep_beating(stop))
         running = [asyncio.create_task(worker.run()) for worker in workers]
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.gather(*(worker.shutdown() for worker in workers))
-            await asyncio.gather(*running)
+            async with beside(self._keep_beating(stop)):
+                await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.gather(*(worker.shutdown() for worker in workers))
+                await asyncio.gather(*running)
         finally:
             stopping.cancel()
-            beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await beating
             await self._say("stopped")
 
     async def _keep_beating(self, stop: asyncio.Event) -> None:

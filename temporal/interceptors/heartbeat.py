@@ -4,11 +4,12 @@ A step's process is found dead after the step's heartbeat timeout, and a cancel 
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
+
+from contracts.tasks import beside
 
 BEAT_SECONDS = 0.5
 
@@ -26,13 +27,8 @@ class Heartbeater(ActivityInboundInterceptor):
         if activity.info().heartbeat_timeout is None:
             return await super().execute_activity(input)
         self._listener.details = tuple(activity.info().heartbeat_details)
-        beat = asyncio.create_task(self._beat())
-        try:
+        async with beside(self._beat()):
             return await super().execute_activity(input)
-        finally:
-            beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await beat
 
     async def _beat(self) -> None:
         while True:
