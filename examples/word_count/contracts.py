@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from contracts.jobs import JobPayload
+from contracts.jobs import JobPayload, Progress
 from contracts.values import WireModel
 
 MAX_TEXTS = 100
@@ -19,6 +19,10 @@ class WordCountInput(JobPayload):
     """Some texts."""
 
     texts: tuple[Text, ...] = Field(min_length=1, max_length=MAX_TEXTS)
+
+    def expected(self) -> Progress:
+        """Return the number of texts, none of them counted."""
+        return Progress(done=0, total=len(self.texts), unit="text", message="waiting to begin")
 
 
 class WordCountResult(WireModel):

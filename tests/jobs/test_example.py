@@ -16,7 +16,6 @@ from contracts.values import job_id
 from examples.word_count.activities import WordCountActivities
 from examples.word_count.contracts import CountInput, WordCountInput, WordCountResult
 from examples.word_count.register import WORD_COUNT
-from examples.word_count.workflows import WordCountWorkflow
 from temporal.buffer import BufferedHistory
 from temporal.engine import TemporalEngine
 from temporal.interceptors.chain import StepObserver
@@ -67,7 +66,7 @@ async def test_the_story_counts_every_text_and_tells_its_progress(client: Client
 
     async with run_example(history):
         await TemporalEngine(client).start(header, WordCountInput(texts=TEXTS).to_wire())
-        result = await client.get_workflow_handle_for(WordCountWorkflow.run, header.id).result()
+        result = await client.get_workflow_handle(header.id, result_type=WordCountResult).result()
 
     end = history.changes[-1]
     assert result == WordCountResult(words=(2, 1, 3), total=6)

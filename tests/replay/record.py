@@ -1,0 +1,163 @@
+"""Records the stored histories anew, on a real server: `python -m tests.replay.record`.
+
+Do so when a job type is new, and while no release has run yet. Later, a history that no longer replays is a bug in
+the workflow, not in the history: a job of that age may still be running.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+
+from adapters.objects.store import ObjectStore
+from contracts.errors import Unavailable
+from contracts.jobs import JobHeader, JobStatus, RetryRequest
+from contracts.photos import PhotoInput, PhotoRef
+from contracts.values import job_id, upload_key
+from temporal.buffer import BufferedHistory
+from temporal.devserver import DevServer, free_port
+from temporal.engine import TemporalEngine
+from temporal.interceptors.chain import StepObserver
+from temporal.interceptors.tally import Tally
+from temporal.plugin import queue_plugin
+from temporal.program import find_program
+from temporal.provisioning import provision
+from temporal.workers import build_worker
+from tests.fakes import FakeFetcher, FakeReader, MemoryHistory, photo
+
+HISTORIES = Path(__file__).parent / "histories"
+TYPE, TENANT = "photo_processing", "acme"
+URL = "https://shop.example/shelf.png"
+SOON = timedelta(milliseconds=50)
+
+Handle = WorkflowHandle[Any, Any]  # Any: started by the workflow's name
+
+
+@dataclass
+class Bench:
+    """A running worker on fakes, and the client that starts jobs on it."""
+
+    client: Client
+    blobs: ObjectStore
+    reader: FakeReader = field(default_factory=FakeReader)
+    fetcher: FakeFetcher = field(default_factory=FakeFetcher)
+    history: MemoryHistory = field(default_factory=MemoryHistory)
+
+    async def start(self, name: str, *photos: PhotoRef, max_attempts: int = 3) -> Handle:
+        header = JobHeader(
+            id=job_id(TENANT, TYPE, name),
+            tenant_id=TENANT,
+            job_type=TYPE,
+            max_attempts=max_attempts,
+            created_at=datetime.now(UTC),
+        )
+        await TemporalEngine(self.client).start(header, PhotoInput(photos=photos).to_wire())
+        return self.client.get_workflow_handle(header.id)
+
+    async def upload(self, tag: str) -> PhotoRef:
+        sha256 = hashlib.sha256(photo(tag)).hexdigest()
+        await self.blobs.put(upload_key(TENANT, sha256), photo(tag))
+        return PhotoRef(upload_id=sha256)
+
+    async def until(self, status: JobStatus) -> None:
+        async with asyncio.timeout(20):
+            while status not in [change.status for change in self.history.changes]:
+                await asyncio.sleep(0.02)
+
+
+async def plain(bench: Bench) -> Handle:
+    """Two uploads, one of them damaged, and one photo by URL."""
+    bench.fetcher.answers = {URL: [photo("shelf")]}
+    photos = (
+        await bench.upload("ean-4006381333931"),
+        PhotoRef.model_validate({"url": URL}),
+        await bench.upload("damaged"),
+    )
+    return await bench.start("plain", *photos)
+
+
+async def retried(bench: Bench) -> Handle:
+    """A step fails once and succeeds with its second attempt."""
+    bench.reader.errors["two"] = [Unavailable("the reader's process is gone", SOON)]
+    return await bench.start("retried", await bench.upload("one"), await bench.upload("two"))
+
+
+async def dead(bench: Bench) -> Handle:
+    """A step uses up its attempts, an operator retries, and the job completes."""
+    bench.fetcher.answers = {URL: [Unavailable("the server answered 500", SOON)]}
+    handle = await bench.start(
+        "dead", await bench.upload("good"), PhotoRef.model_validate({"url": URL}), max_attempts=2
+    )
+    await bench.until(JobStatus.DEAD)
+    bench.fetcher.answers = {URL: [photo("at last")]}
+    await TemporalEngine(bench.client).retry(handle.id, RetryRequest(actor="key:operator", request_id="1"))
+    return handle
+
+
+async def cancelled(bench: Bench) -> Handle:
+    """Cancelled while both its steps run."""
+    bench.reader.open.clear()
+    handle = await bench.start("cancelled", await bench.upload("one"), await bench.upload("two"))
+    for _ in range(2):
+        await bench.reader.reading.get()
+    await handle.cancel()
+    return handle
+
+
+STORIES: tuple[Callable[[Bench], Awaitable[Handle]], ...] = (plain, retried, dead, cancelled)
+
+
+async def record() -> None:
+    """Play every story to its end and keep its history."""
+    HISTORIES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        program = await find_program(print)
+        port = free_port(0, "Temporal", print)
+        async with DevServer(program, port=port, log=Path(folder, "temporal.log")) as server:
+            await provision(await Client.connect(server.address))
+            for story in STORIES:
+                async with _bench(server.address) as bench:
+                    handle = await story(bench)
+                    with suppress(WorkflowFailureError):
+                        await handle.result()
+                    _keep(story.__name__, (await handle.fetch_history()).to_json())
+
+
+@asynccontextmanager
+async def _bench(address: str) -> AsyncIterator[Bench]:
+    blobs, tally = ObjectStore("memory://"), Tally()
+    history = MemoryHistory()
+    buffered = BufferedHistory(history)
+    plugin = queue_plugin(blobs, StepObserver("recorder", buffered.put, tally))
+    client = await Client.connect(address, plugins=[plugin], identity="recorder")
+    bench = Bench(client, blobs, history=history)
+    given = {"blobs": blobs, "reader": bench.reader, "fetcher": bench.fetcher, "history": buffered}
+    async with buffered.running(), build_worker(client, TYPE, given, slots=4, drain=timedelta(seconds=1)):
+        yield bench
+
+
+def _keep(story: str, history: str) -> None:
+    file, told = HISTORIES / f"{TYPE}.{story}.json", json.loads(history)
+    file.write_text(json.dumps(_without_traces(told), indent=1) + "\n")
+    print(f"{file.name}: {len(told['events'])} events")
+
+
+def _without_traces(part: Any) -> Any:
+    """Return any part of a history without stack traces: they name folders of the machine it was recorded on."""
+    if isinstance(part, dict):
+        return {name: _without_traces(value) for name, value in part.items() if name != "stackTrace"}
+    return [_without_traces(value) for value in part] if isinstance(part, list) else part
+
+
+if __name__ == "__main__":
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # steps that fail are part of the stories
+    asyncio.run(record())
