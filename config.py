@@ -82,7 +82,8 @@ def load_settings(**given: object) -> Settings:
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as error:
-        lines = [f"SPACES_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        named = [("_".join(map(str, e["loc"])).upper(), e["msg"].removeprefix("Value error, ")) for e in error.errors()]
+        lines = [f"SPACES_{name}: {words}" if name else words for name, words in named]
         raise SystemExit("wrong settings\n  " + "\n  ".join(lines)) from None
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     return settings

@@ -17,17 +17,22 @@ from temporal.ledger import TemporalLedger
 from temporal.plugin import queue_plugin
 
 
-async def reconcile(settings: Settings, *, deep: bool) -> str:
+async def reconcile(settings: Settings, *, deep: bool, close_lost: bool) -> str:
     """Rebuild or repair the read model from all that Temporal keeps, and say what was done."""
     database = Database(settings.database)
     client = await connect([queue_plugin(blob_store(settings))])
     try:
         await database.migrate()
         repair = RepairActivities(TemporalLedger(client), HistoryWriter(database), JobQueries(database))
-        report = await repair.repair(RepairInput(deep=deep))
+        report = await repair.repair(RepairInput(deep=deep, close_lost=close_lost))
     finally:
         await database.close()
-    return f"{report.compared} jobs compared, {report.repaired} repaired, {report.lost} lost"
+    said = f"{report.compared} jobs of Temporal compared, {report.repaired} repaired"
+    if not report.lost:
+        return said
+    if close_lost:
+        return f"{said}, {report.lost} ended as lost"
+    return f"{said}\n{report.lost} open jobs are unknown to this Temporal: is it the right one? --close-lost ends them"
 
 
 async def migrate(settings: Settings) -> str:
@@ -46,11 +51,17 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     repair = commands.add_parser("reconcile", help="rebuild or repair the read model from Temporal")
     repair.add_argument("--deep", action="store_true", help="also rewrite jobs that seem to agree")
+    repair.add_argument(
+        "--close-lost", action="store_true", help="end the open jobs that Temporal does not know, for good"
+    )
     commands.add_parser("migrate", help="bring the database's tables up to date")
     arguments = parser.parse_args()
     settings = load_settings()
     set_up_logging("WARNING", "text")
-    call = reconcile(settings, deep=arguments.deep) if arguments.command == "reconcile" else migrate(settings)
+    if arguments.command == "reconcile":
+        call = reconcile(settings, deep=arguments.deep, close_lost=arguments.close_lost)
+    else:
+        call = migrate(settings)
     try:
         print(asyncio.run(call))  # noqa: T201  the command's answer
     except (JobError, RuntimeError) as error:

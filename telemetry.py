@@ -24,17 +24,25 @@ def set_up_logging(level: str, style: Literal["text", "json"]) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_add_context)
-    handler.setFormatter(_json() if style == "json" else logging.Formatter(_TEXT))
+    handler.setFormatter(_json() if style == "json" else _Text("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)
     logging.getLogger("spaces").setLevel(level)
 
 
-_TEXT = "%(asctime)s %(levelname)-7s %(name)s %(message)s%(context)s"
+class _Text(logging.Formatter):
+    """One line for people, with the context at its end."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's own name
+        context = "".join(f" {name}={value}" for name, value in record.__dict__.items() if name in CONTEXT)
+        return super().formatMessage(record) + context
+
+
+CONTEXT = ("jobId", "tenantId", "step", "attempt", "traceId")
 
 
 def _json() -> logging.Formatter:
-    fields = ["asctime", "levelname", "name", "message"]
-    return JsonFormatter(fields, rename_fields={"asctime": "at", "levelname": "level", "name": "logger"})
+    names = {"levelname": "level", "name": "logger"}
+    return JsonFormatter(["levelname", "name", "message"], rename_fields=names, timestamp="at")
 
 
 def _add_context(record: logging.LogRecord) -> bool:
@@ -44,7 +52,6 @@ def _add_context(record: logging.LogRecord) -> bool:
         fields["traceId"] = trace.format_trace_id(span.trace_id)
     for name, value in fields.items():
         setattr(record, name, value)
-    record.context = "".join(f" {name}={value}" for name, value in fields.items())
     return True
 
 

@@ -39,18 +39,14 @@ class RepairActivities:
             compared += len(batch)
             for job_id in await self._differing(batch, deep=step.deep):
                 repaired += await self._restore(job_id)
-        lost = await self._close_lost() if step.since is None else 0
+        lost = await self._lost(close=step.close_lost) if step.since is None else 0
         return RepairReport(began_at=began, compared=compared, repaired=repaired, lost=lost)
 
     async def _differing(self, batch: list[Execution], *, deep: bool) -> list[str]:
         if deep:
             return [execution.job_id for execution in batch]
         known = await self._standings.standings([execution.job_id for execution in batch])
-        return [
-            execution.job_id
-            for execution in batch
-            if (status := known.get(execution.job_id)) is None or (execution.ended and not status.ended)
-        ]
+        return [execution.job_id for execution in batch if _differs(execution, known.get(execution.job_id))]
 
     async def _restore(self, job_id: str) -> bool:
         change = await self._ledger.reconstruct(job_id)
@@ -59,16 +55,26 @@ class RepairActivities:
         await self._history.apply([change])
         return True
 
-    async def _close_lost(self) -> int:
-        """End the open jobs that Temporal does not know: its data is gone, or they ended beyond its retention."""
+    async def _lost(self, *, close: bool) -> int:
+        """Count the open jobs that Temporal does not know, and end them when told to.
+
+        Ending is final. It is never done unasked: a wrong address of Temporal looks just the same.
+        """
         lost, last = 0, ""
         while page := await self._standings.open_jobs(datetime.now(UTC) - LOST_AFTER, last, BATCH):
             last = page[-1]
             for job_id in page:
                 if await self._ledger.reconstruct(job_id) is None:
-                    await self._history.apply([_lost(job_id)])
                     lost += 1
+                    if close:
+                        await self._history.apply([_lost(job_id)])
         return lost
+
+
+def _differs(execution: Execution, recorded: JobStatus | None) -> bool:
+    if recorded is None or (execution.ended and not recorded.ended):
+        return True
+    return not execution.ended and execution.dead != (recorded is JobStatus.DEAD)
 
 
 async def _batches(executions: AsyncIterator[Execution]) -> AsyncIterator[list[Execution]]:

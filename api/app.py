@@ -15,7 +15,7 @@ from uuid_utils import uuid7
 from api import problems
 from api.context import Services
 from api.limits import BodyLimit
-from api.problems import Problem
+from api.problems import REQUEST_ID, Problem
 from api.routes import front, health, jobs, keys, uploads, workers
 from temporal.registry import JOB_TYPES
 
@@ -63,7 +63,7 @@ class RequestNames:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        name = given if _PLAIN_NAME.fullmatch(given) else str(uuid7())
+        name = scope[REQUEST_ID] = given if _PLAIN_NAME.fullmatch(given) else str(uuid7())
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -27,6 +27,8 @@ STATUS: dict[type[JobError], tuple[int, str]] = {
     errors.Unavailable: (503, "Not available now"),
 }
 RETRY_AFTER_SECONDS = 2
+REQUEST_ID = "spaces.request_id"
+"""Where the request's id stands in the ASGI scope."""
 
 
 class FieldProblem(BaseModel):
@@ -59,8 +61,9 @@ def field_problems(error: ValidationError | RequestValidationError, inside: str 
     """Return one entry per wrong field: its path and what is wrong, never its value."""
     found = []
     for problem in error.errors():
-        place = [str(part) for part in problem["loc"] if part not in {"body", "query", "path", "header"}]
-        found.append(FieldProblem(path=".".join([inside, *place] if inside else place), message=_words(problem)))
+        place = [str(part) for part in problem["loc"]]
+        place = [inside, *place] if inside else place[1:]  # FastAPI's begin with body, query, path or header
+        found.append(FieldProblem(path=".".join(place) or "body", message=_words(problem)))
     return found
 
 
@@ -99,8 +102,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
-        log.exception("unforeseen error at %s %s", request.method, request.scope.get("path"), exc_info=error)
-        return answer(500, "An error of ours", "something went wrong here; the request id finds it in our logs")
+        name = request.scope.get(REQUEST_ID, "")
+        log.exception("unforeseen error at %s, request %s", request.method, name, exc_info=error)
+        words = "something went wrong here; the request id finds it in our logs"
+        return answer(500, "An error of ours", words, headers={"X-Request-Id": name})
 
 
 def _invalid_words(error: RequestValidationError) -> tuple[str, str, list[FieldProblem]]:

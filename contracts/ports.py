@@ -113,13 +113,14 @@ class Execution:
 
     job_id: str
     ended: bool
+    dead: bool = False
 
 
 class JobLedger(Protocol):
     """Temporal as the repair sees it: which executions there are, and what each one's history says."""
 
     def executions(self, since: datetime | None) -> AsyncIterator[Execution]:
-        """Yield the job executions that began or ended since then (all that are kept, with None), newest first.
+        """Yield the job executions that began or ended since then, and all dead ones; with None all that are kept.
 
         Raises:
             Unavailable: Temporal did not answer.

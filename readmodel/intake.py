@@ -168,4 +168,5 @@ def _outbox_values(header: JobHeader, payload: Any) -> dict[str, Any]:
 
 
 def _used(key: str) -> InvalidInput:
-    return InvalidInput(f"Idempotency-Key '{key}' was used for another request")
+    message = f"Idempotency-Key '{key}' was used for another request"
+    return InvalidInput(message, (("Idempotency-Key", message),))

@@ -35,13 +35,16 @@ class TemporalLedger:
         self._client = client
 
     async def executions(self, since: datetime | None) -> AsyncIterator[Execution]:
-        """Yield the job executions that began or ended since then (all that are kept, with None), newest first."""
+        """Yield the job executions that began or ended since then, and all dead ones; with None all that are kept."""
         query = f"{JOB_TYPE.name} IS NOT NULL"
         if since:
-            query += f" AND (StartTime >= '{since.isoformat()}' OR CloseTime >= '{since.isoformat()}')"
+            then = since.isoformat()
+            query += f" AND (StartTime >= '{then}' OR CloseTime >= '{then}' OR {JOB_STATUS.name} = 'dead')"
         try:
             async for found in self._client.list_workflows(query, page_size=200):
-                yield Execution(found.id, ended=found.status is not WorkflowExecutionStatus.RUNNING)
+                ended = found.status is not WorkflowExecutionStatus.RUNNING
+                dead = not ended and found.typed_search_attributes.get(JOB_STATUS) == JobStatus.DEAD
+                yield Execution(found.id, ended, dead)
         except RPCError as error:
             raise _unavailable(error) from error
 
@@ -69,6 +72,7 @@ class _Reader:
         self._begun: dict[int, int] = {}
         self._events: list[JobEvent] = []
         self._said: dict[str, Any] = {"attempts": 0}
+        self._failure: JobFailure | None = None
 
     async def read(self, job_id: str, history: WorkflowHistory) -> JobChange | None:
         first = history.events[0].workflow_execution_started_event_attributes
@@ -77,6 +81,8 @@ class _Reader:
         self._run_id = first.original_execution_run_id
         for event in history.events:
             self._step(event)
+            if event.HasField("activity_task_failed_event_attributes"):
+                await self._failed(event)
             if event.event_type in ENDINGS:
                 await self._end(event, job.header.max_attempts)
         return JobChange(
@@ -115,6 +121,13 @@ class _Reader:
         fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
         dead = b"dead" in fields[JOB_STATUS.name].data if JOB_STATUS.name in fields else False
         self._said["status"] = JobStatus.DEAD if dead else JobStatus.PROCESSING
+        self._said["error"] = self._failure if dead else None
+
+    async def _failed(self, event: HistoryEvent) -> None:
+        failed = event.activity_task_failed_event_attributes
+        told = failure_of(await self._converter.decode_failure(failed.failure), 0)
+        step, attempt = self._scheduled[failed.scheduled_event_id][1], self._begun.get(failed.scheduled_event_id)
+        self._failure = told.model_copy(update={"retryable": True, "step": step, "attempt": attempt})
 
     def _start(self, event: HistoryEvent, at: datetime) -> None:
         started = event.activity_task_started_event_attributes

@@ -1,7 +1,7 @@
 """Two ways to obtain the Temporal program when the machine has none: the SDK's download, and a build with Go.
 
 Both give version 1.5.1 (server 1.29.1): the newest that `go install` builds, and the one this project is measured on.
-One version for all ways, because a database file is not migrated between server versions (temporal.md, sections 1, 15).
+One version for all ways, because a database file is not migrated between server versions.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ from temporal.obtain import CLI_VERSION, NoTemporal, Say, build, download
 
 NAMED_BY = "SPACES_TEMPORAL_PROGRAM"
 OLDEST_SERVER = (1, 29)
-"""Priority and fairness work from here on (temporal.md, section 2)."""
+"""Priority and fairness work from here on."""
 
 Way = tuple[str, Callable[[Say], Awaitable[Path]]]
 

@@ -1,6 +1,8 @@
-"""The service's own schedules, made at every start and left alone when they are there."""
+"""The service's own schedules, made or brought up to date at every start."""
 
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from temporalio.client import (
     Client,
@@ -11,6 +13,8 @@ from temporalio.client import (
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
 )
 
 from contracts.repair import SYSTEM_QUEUE
@@ -31,4 +35,9 @@ async def schedule_repair(client: Client) -> None:
     try:
         await client.create_schedule(REPAIR_ID, schedule)
     except ScheduleAlreadyRunningError:
-        return
+        await client.get_schedule_handle(REPAIR_ID).update(partial(_as_now, schedule))
+
+
+def _as_now(schedule: Schedule, known: ScheduleUpdateInput) -> ScheduleUpdate:
+    """Take over today's settings; whether an operator paused it stays as it is."""
+    return ScheduleUpdate(replace(schedule, state=known.description.schedule.state))

@@ -97,6 +97,8 @@ class Teller:
     async def _end(self, status: JobStatus, message: str, **said: Any) -> None:
         self._closing = True
         await self._task
+        if self._told_dead:
+            workflow.upsert_search_attributes([JOB_STATUS.value_unset()])
         event = self._event(status.value, message, key=f"{workflow.info().run_id}:end")
         change = self._change(status=status, completed_at=workflow.now(), events=(*self._progressed(), event), **said)
         await self._tell(change.model_copy(update={"header": self._header, "payload": self._payload}))

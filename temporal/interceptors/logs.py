@@ -8,6 +8,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
+from contracts.repair import SYSTEM_QUEUE
 from contracts.values import tenant_of
 
 log = logging.getLogger("spaces.steps")
@@ -22,7 +23,7 @@ class StepLogger(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         """Run the step inside its log context."""
         info = activity.info()
-        if info.is_local:
+        if info.is_local or info.task_queue == SYSTEM_QUEUE:
             return await super().execute_activity(input)
         job_id = str(info.workflow_id)
         fields = {"jobId": job_id, "tenantId": tenant_of(job_id), "step": info.activity_type, "attempt": info.attempt}

@@ -47,7 +47,8 @@ class StepTeller(ActivityInboundInterceptor):
         limit = info.retry_policy.maximum_attempts if info.retry_policy else 0
         last = final or (limit and info.attempt >= limit)
         kind = error.type if isinstance(error, ApplicationError) and error.type else type(error).__name__
-        message = f"failed ({kind}: {error})" + ("" if last else "; it will be tried again")
+        words = error.message if isinstance(error, ApplicationError) else str(error)
+        message = f"failed ({kind}: {words})" + ("" if last else "; it will be tried again")
         self._tell(info, "step_failed", message, {} if last else {"status": JobStatus.RETRYING})
 
     def _tell(self, info: activity.Info, kind: str, message: str, said: dict[str, Any]) -> None:

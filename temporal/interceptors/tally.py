@@ -6,6 +6,8 @@ from typing import Any
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
+from contracts.repair import SYSTEM_QUEUE
+
 
 class Tally:
     """Steps running now and finished since the process began."""
@@ -46,7 +48,7 @@ class StepCounter(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         """Run the step between begin and end."""
         info = activity.info()
-        if info.is_local:
+        if info.is_local or info.task_queue == SYSTEM_QUEUE:
             return await super().execute_activity(input)
         self._tally.begin(info.task_token, str(info.workflow_id))
         began = time.monotonic()

@@ -116,7 +116,7 @@ async def test_ten_equal_requests_at_once_make_one_job(api: Api) -> None:
         ({"runAt": "2026-11-22T08:00:00"}, "runAt"),
         ({"delaySeconds": -1}, "delaySeconds"),
         ({"dependsOn": ["x"]}, "dependsOn"),
-        ({"tags": ["x" * 200]}, ""),
+        ({"tags": ["x" * 200]}, "body"),
     ],
 )
 async def test_bad_input_names_the_field(api: Api, change: dict[str, Any], path: str) -> None:
@@ -287,6 +287,19 @@ async def test_retry_shows_while_it_happens(api: Api, providers: Providers, run_
     assert (retrying["attempts"], retrying["maxAttempts"]) == (2, 5)
     assert [item["id"] for item in listed] == [job["id"]]
     assert (done["status"], done["attempts"]) == ("completed", 2)
+
+
+async def test_an_error_nobody_foresaw_names_the_request_and_nothing_else(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    object.__setattr__(api.services, "queue", None)  # as a bug of ours would
+
+    answer = await api.http.get("/v1/jobs", headers={"X-Request-Id": "find-me"})
+
+    assert (answer.status_code, answer.headers["x-request-id"]) == (500, "find-me")
+    assert answer.headers["content-type"] == PROBLEM
+    assert "NoneType" not in answer.text
+    assert "find-me" in caplog.text
 
 
 async def test_lists_page_through_all_jobs_newest_first(api: Api) -> None:

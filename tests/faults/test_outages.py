@@ -12,6 +12,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.repair import RepairActivities
+from contracts.errors import Unavailable
 from contracts.repair import RepairInput
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
@@ -251,7 +252,40 @@ async def test_an_empty_database_is_rebuilt_from_temporal(
     assert (after["attempts"], after["status"], after["tags"]) == (2, "completed", ["t"])
 
 
-async def test_a_job_that_temporal_lost_is_ended_honestly(
+async def test_a_job_that_died_while_the_database_was_away_is_shown_as_dead_after_a_repair(
+    api: Api, client: Client, providers: Providers, run_worker: RunWorker, tmp_path: Path
+) -> None:
+    providers.reader.errors["one"] = [Unavailable("the reader's process is gone")]
+    body = await batch(api, "one") | {"maxAttempts": 1}
+
+    async with run_worker(api.history):
+        with closing(sqlite3.connect(tmp_path / "spaces.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            job = (await api.http.post("/v1/jobs", json=body)).json()
+            async with asyncio.timeout(30):
+                while "dead" not in str(
+                    (await client.get_workflow_handle(job["id"]).describe()).typed_search_attributes
+                ):
+                    await asyncio.sleep(0.1)
+            other.execute("ROLLBACK")
+        await repaired(client, api.services.database)
+        (listed_job,) = await listed(api)
+        await api.http.post(f"/v1/jobs/{job['id']}/discard", json={"reason": "not needed"})
+        await ended(api, job["id"])
+        attributes = (await client.get_workflow_handle(job["id"]).describe()).typed_search_attributes
+
+    assert listed_job["status"] == "dead"
+    assert listed_job["error"] == {
+        "type": "Unavailable",
+        "message": "the reader's process is gone",
+        "retryable": True,
+        "step": "photos.read",
+        "attempt": 1,
+    }
+    assert "dead" not in str(attributes)
+
+
+async def test_jobs_that_temporal_lost_are_counted_and_ended_only_when_asked(
     api: Api, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = (await api.http.post("/v1/jobs", json=await batch(api, "one"))).json()
@@ -260,8 +294,11 @@ async def test_a_job_that_temporal_lost_is_ended_honestly(
     await provision(elsewhere)
 
     repair = RepairActivities(TemporalLedger(elsewhere), api.history, JobQueries(api.services.database))
-    report = await repair.repair(RepairInput())
+    counted = await repair.repair(RepairInput())
+    (untouched,) = await listed(api)
+    closed = await repair.repair(RepairInput(close_lost=True))
+    (lost,) = await listed(api)
 
-    lost = (await listed(api))[0]
-    assert report.lost == 1
+    assert (counted.lost, untouched["status"]) == (1, "pending")
+    assert closed.lost == 1
     assert (lost["id"], lost["status"], lost["error"]["type"]) == (job["id"], "failed", "Lost")

@@ -13,7 +13,6 @@ from temporal.schedules import REPAIR_ID, schedule_repair
 from temporal.workers import build_worker
 from tests.endpoints.test_jobs import batch
 from tests.fixtures_queue import Api
-from workflows.repair import RepairWorkflow
 
 
 async def runs(client: Client, count: int) -> ScheduleDescription:
@@ -45,11 +44,10 @@ async def test_the_schedule_is_made_once_and_its_runs_follow_one_another(api: Ap
             await handle.trigger()
             action = (await runs(client, count)).info.recent_actions[-1].action
             assert isinstance(action, ScheduleActionExecutionStartWorkflow)
-            run = client.get_workflow_handle_for(RepairWorkflow.run, action.workflow_id)
+            run = client.get_workflow_handle(action.workflow_id, result_type=RepairReport)
             reports.append(await run.result())
 
     first, second = reports
     assert (first.repaired, second.repaired) == (1, 0)
-    assert isinstance(second, RepairReport)
     assert second.began_at > first.began_at
     assert [job["status"] for job in (await api.http.get("/v1/jobs")).json()["items"]] == ["failed"]
