@@ -57,8 +57,9 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
         from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
         FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz,static-offline-docs")
+    prepared = await _migrated(database)
     try:
-        async with beside(prepare(client, database)), relay.running():
+        async with beside(prepare(client, database, migrated=prepared)), relay.running():
             yield app
     finally:
         await database.close()
@@ -94,20 +95,24 @@ def assemble(settings: Settings, client: Client, blobs: BlobStore, database: Dat
     return services, relay
 
 
-async def prepare(client: Client, database: Database) -> None:
-    """Bring the database's tables and Temporal's namespace up to date, as soon as each answers."""
-    await asyncio.gather(_prepare_database(database), _prepare_temporal(client))
+async def prepare(client: Client, database: Database, *, migrated: bool) -> None:
+    """Bring Temporal's namespace and the database's tables up to date, as soon as each answers."""
+    await asyncio.gather(_prepare_database(database, migrated=migrated), _prepare_temporal(client))
 
 
-async def _prepare_database(database: Database) -> None:
-    while True:
-        try:
-            await database.migrate()
-        except Unavailable as error:
-            log.warning("the tables cannot be brought up to date yet: %s", error)
-            await asyncio.sleep(AGAIN_SECONDS)
-        else:
-            return
+async def _prepare_database(database: Database, *, migrated: bool) -> None:
+    while not migrated:
+        await asyncio.sleep(AGAIN_SECONDS)
+        migrated = await _migrated(database)
+
+
+async def _migrated(database: Database) -> bool:
+    try:
+        await database.migrate()
+    except Unavailable as error:
+        log.warning("the tables cannot be brought up to date yet: %s", error)
+        return False
+    return True
 
 
 async def _prepare_temporal(client: Client) -> None:

@@ -23,18 +23,22 @@ from temporal.plugin import queue_plugin
 from temporal.worker_pool import WorkerPool
 from temporal.workers import QUEUES, build_worker, served_in_order
 
+STEPS_PER_PROCESSOR = 4
+"""Steps at once when nothing else is said: some wait for a network, and those that compute wait for a processor."""
+
 
 async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> None:
     """Serve the queues until told to stop."""
     name = f"{socket.gethostname()}-{os.getpid()}"
-    slots = settings.worker_concurrency or os.cpu_count() or 1
+    processors = os.cpu_count() or 1
+    slots = settings.worker_concurrency or STEPS_PER_PROCESSOR * processors
     database, blobs, tally = Database(settings.database), blob_store(settings), Tally()
     history, drain = BufferedHistory(HistoryWriter(database)), timedelta(seconds=settings.drain_seconds)
     plugin = queue_plugin(blobs, StepObserver(name, history.put, tally))
     client = await connect_when_up([*set_up_tracing("spaces-worker"), plugin], stop, identity=name)
     if client is None:
         return
-    async with history.running(), step_providers(settings, blobs, slots) as providers:
+    async with history.running(), step_providers(settings, blobs, min(slots, processors)) as providers:
         providers |= {"history": history, "ledger": TemporalLedger(client), "standings": JobQueries(database)}
         workers = [build_worker(client, queue, providers, slots, drain) for queue in queues]
         await WorkerPool(name, queues, slots, tally, WorkerRegistry(database).beat).run(workers, stop)
@@ -45,7 +49,7 @@ def main() -> None:
     """Read arguments and settings, and work until SIGTERM or Ctrl-C."""
     parser = argparse.ArgumentParser(description="Run the steps of jobs. Settings come from SPACES_… and TEMPORAL_….")
     parser.add_argument("--queues", default=",".join(QUEUES), help=f"some of {', '.join(QUEUES)} (default: all)")
-    parser.add_argument("--concurrency", type=int, help="steps at once per queue (default: one per processor)")
+    parser.add_argument("--concurrency", type=int, help="steps at once per queue (default: 4 per processor)")
     parser.add_argument("--drain-seconds", type=float, help="how long to let running steps finish (default: 30)")
     arguments = parser.parse_args()
     try:

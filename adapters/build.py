@@ -18,11 +18,11 @@ def blob_store(settings: Settings) -> BlobStore:
 
 
 @asynccontextmanager
-async def step_providers(settings: Settings, blobs: BlobStore, slots: int) -> AsyncIterator[dict[str, object]]:
+async def step_providers(settings: Settings, blobs: BlobStore, processors: int) -> AsyncIterator[dict[str, object]]:
     """Give the providers of all job types' steps, by the names their constructors use."""
     limit_bytes = settings.upload_limit_mb * 1024 * 1024
     fetcher = HttpPhotoFetcher(allow_private=settings.allow_private_urls, limit_bytes=limit_bytes)
-    reader = LocalPhotoReader(max_workers=slots)
+    reader = LocalPhotoReader(max_workers=processors)
     try:
         async with beside(_warm(reader)):
             yield {"blobs": blobs, "reader": reader, "fetcher": fetcher}

@@ -11,7 +11,7 @@ from api.identity import Caller, Right
 from api.relay import OutboxRelay
 from api.requests import JobRequest, checked_payload
 from contracts.errors import InvalidInput, Unavailable
-from contracts.history import JobChange, JobEvent
+from contracts.history import JobChange, accepted_event
 from contracts.jobs import Job, JobHeader, JobPayload, JobStatus
 from contracts.ports import BlobStore, JobLedger
 from contracts.values import upload_key
@@ -63,7 +63,7 @@ class Acceptance:
         await self._check_uploads(tenant_id, payload)
         header = request.header(tenant_id, kind, idempotency_key or str(uuid7()))
         told = _accepted(caller, header, payload)
-        return await self._keep_and_start(header, payload.to_wire(), told, idempotency_key)
+        return await self._keep_and_start(header, payload.to_wire(only_given=True), told, idempotency_key)
 
     async def _keep_and_start(self, header: JobHeader, payload: Any, told: JobChange, key: str | None) -> Accepted:
         try:
@@ -110,17 +110,14 @@ class Acceptance:
 
 
 def _accepted(caller: Caller, header: JobHeader, payload: JobPayload) -> JobChange:
-    event = JobEvent(
-        key="accepted", at=header.created_at, kind="accepted", message="the job was accepted", actor=caller.actor
-    )
     return JobChange(
         job_id=header.id,
         tenant_id=header.tenant_id,
         job_type=header.job_type,
         at=header.created_at,
         header=header,
-        payload=payload.to_wire(),
+        payload=payload.to_wire(only_given=True),
         status=JobStatus.PENDING,
         progress=payload.expected(),
-        events=(event,),
+        events=(accepted_event(header, caller.actor),),
     )

@@ -28,9 +28,9 @@ PING_SECONDS = 15.0
 
 async def has_more(here: Services, job_id: str, last: int) -> bool:
     """Tell whether anything will come after the place `last`."""
+    over = await _ended(here, job_id)
     recorded, _ = await here.queries.events(job_id, str(last), 1)
-    job = await here.queries.get(job_id)
-    return bool(recorded) or job is None or not job.status.ended
+    return bool(recorded) or not over
 
 
 async def follow(here: Services, who: Caller, job_id: str, last: int, request: Request) -> AsyncIterator[bytes]:
@@ -39,6 +39,7 @@ async def follow(here: Services, who: Caller, job_id: str, last: int, request: R
     async with here.tail.listening(job_id) as news:
         while not await request.is_disconnected():
             news.clear()
+            over = await _ended(here, job_id)  # asked before the events are read: they are written with the end
             recorded, _ = await here.queries.events(job_id, str(last), BATCH)
             for entry in recorded:
                 last = entry.id
@@ -46,8 +47,17 @@ async def follow(here: Services, who: Caller, job_id: str, last: int, request: R
                     yield message
                 if entry.status and entry.status.ended:
                     return
-            if len(recorded) < BATCH and not await _news(news):
+            if len(recorded) == BATCH:
+                continue
+            if over:
+                return
+            if not await _news(news):
                 yield b": still here\n\n"
+
+
+async def _ended(here: Services, job_id: str) -> bool:
+    status = (await here.queries.standings([job_id])).get(job_id)
+    return status is not None and status.ended
 
 
 async def _news(news: asyncio.Event) -> bool:

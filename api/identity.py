@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from contracts.errors import Forbidden, InvalidInput, NotFound, Unauthorized, Unavailable
@@ -14,6 +15,7 @@ from contracts.values import tenant_of
 from readmodel.keys import ApiKeys
 
 PLATFORM = "*"
+NOT_VALID = "this key is not valid"
 
 
 class Right(StrEnum):
@@ -49,6 +51,7 @@ class Caller:
     tenant_id: str
     scope: str | None = None
     job_types: frozenset[str] = field(default_factory=frozenset)
+    expires_at: datetime | None = None
 
     @property
     def actor(self) -> str:
@@ -161,6 +164,8 @@ class Authenticator:
     async def _known(self, digest: bytes, secret: str) -> Caller:
         now = time.monotonic()
         at, caller = self._seen.get(digest, (-self.STALE_SECONDS, None))
+        if caller and caller.expires_at and caller.expires_at <= datetime.now(UTC):
+            raise Unauthorized(NOT_VALID)
         if caller and now - at < self.FRESH_SECONDS:
             return caller
         try:
@@ -171,9 +176,9 @@ class Authenticator:
             raise
         if record is None:
             self._seen.pop(digest, None)
-            msg = "this key is not valid"
-            raise Unauthorized(msg)
-        caller = Caller(record.id, record.role, record.tenant_id, None, frozenset(record.job_types or ()))
+            raise Unauthorized(NOT_VALID)
+        limits = frozenset(record.job_types or ())
+        caller = Caller(record.id, record.role, record.tenant_id, None, limits, record.expires_at)
         if len(self._seen) >= self.ROOM:
             self._seen.clear()
         self._seen[digest] = (now, caller)

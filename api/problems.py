@@ -1,11 +1,12 @@
 """Errors as problem+json (RFC 9457). The one place where an error becomes an HTTP answer."""
 
+import json
 import logging
 from collections.abc import Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -50,11 +51,11 @@ class Problem(BaseModel):
 
 def answer(
     status: int, title: str, detail: str, fields: Sequence[FieldProblem] = (), headers: dict[str, str] | None = None
-) -> JSONResponse:
+) -> Response:
     """Return the error's answer."""
     problem = Problem(title=title, status=status, detail=detail, errors=list(fields) or None)
-    body = problem.model_dump(exclude_none=True)
-    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+    text = json.dumps(problem.model_dump(exclude_none=True))  # all ASCII: a caller's odd characters cannot break it
+    return Response(text, status, headers=headers, media_type="application/problem+json")
 
 
 def field_problems(error: ValidationError | RequestValidationError, inside: str = "") -> list[FieldProblem]:
@@ -81,31 +82,35 @@ def install(app: FastAPI) -> None:
     """Answer every error of the app in this form; an error that nobody foresaw is logged and tells nothing."""
 
     @app.exception_handler(JobError)
-    async def _ours(_: Request, error: JobError) -> JSONResponse:
+    async def _ours(_: Request, error: JobError) -> Response:
         status, title = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), (400, "Refused"))
-        fields = [FieldProblem(path=p, message=m) for p, m in error.fields] if isinstance(error, InvalidInput) else []
+        fields = _fields(error) if isinstance(error, InvalidInput) else []
         return answer(status, title, str(error), fields, _headers(error))
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
         if any(problem["type"] == "json_invalid" for problem in error.errors()):
             return answer(400, "The body is not JSON", "the request body could not be read as JSON")
         return answer(422, *_invalid_words(error))
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+    async def _http(_: Request, error: HTTPException) -> Response:
         return answer(error.status_code, str(error.detail), str(error.detail), headers=dict(error.headers or {}))
 
     @app.exception_handler(ClientDisconnect)
-    async def _gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+    async def _gone(_: Request, __: ClientDisconnect) -> Response:
         return answer(400, "The request was cut short", "the caller went away before the body was complete")
 
     @app.exception_handler(Exception)
-    async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    async def _unforeseen(request: Request, error: Exception) -> Response:
         name = request.scope.get(REQUEST_ID, "")
         log.exception("unforeseen error at %s, request %s", request.method, name, exc_info=error)
         words = "something went wrong here; the request id finds it in our logs"
         return answer(500, "An error of ours", words, headers={"X-Request-Id": name})
+
+
+def _fields(error: InvalidInput) -> list[FieldProblem]:
+    return [FieldProblem(path=path, message=message) for path, message in error.fields or (("body", str(error)),)]
 
 
 def _invalid_words(error: RequestValidationError) -> tuple[str, str, list[FieldProblem]]:

@@ -70,7 +70,11 @@ class OutboxRelay:
 
     async def _run(self) -> None:
         while True:
-            left = await self._look()
+            try:
+                left = await self._look()
+            except Exception:  # the relay must outlive whatever is wrong: nobody else starts what waits
+                log.exception("the outbox could not be worked off")
+                left = True
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS if left else IDLE_SECONDS)
             if self._woken.is_set():
@@ -100,9 +104,16 @@ class OutboxRelay:
         try:
             await self._engine.start(row.header, row.payload)
         except Unavailable as error:
-            wait = min(timedelta(seconds=2**row.tries), LONGEST_WAIT)
-            await self._intake.postpone(row.header.id, str(error), datetime.now(UTC) + wait)
+            await self._postpone(row, str(error))
             return False
+        except Exception as error:  # one job that cannot be started must not hold back the others
+            log.exception("job %s cannot be started", row.header.id)
+            await self._postpone(row, type(error).__name__)
+            return True
         await self.settle(row.header.id)
         log.info("job %s started from the outbox", row.header.id)
         return True
+
+    async def _postpone(self, row: OutboxEntry, reason: str) -> None:
+        wait = min(timedelta(seconds=2 ** min(row.tries, 10)), LONGEST_WAIT)
+        await self._intake.postpone(row.header.id, reason, datetime.now(UTC) + wait)

@@ -3,36 +3,48 @@
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from api.problems import field_problems
 from contracts.errors import InvalidInput
 from contracts.jobs import JobHeader, JobMetadata, JobPayload, Priority
 from contracts.policies import MAX_MAX_ATTEMPTS
-from contracts.values import Instant, TenantId, WireModel, job_id
+from contracts.values import LONGEST_TEXT, Instant, TenantId, WireModel, job_id
 from temporal.registry import JOB_TYPES, JobType, find_job_type
 
 LONGEST_DELAY = timedelta(days=366)
 
 
-class JobRequest(WireModel):
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class RequestBody(WireModel):
+    """A body that callers send; a field that is not known is refused, so that a typing error is seen."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=LONGEST_TEXT)
+
+
+class JobRequest(RequestBody):
     """A job to be made. `payload` is described by the job type's own schema."""
 
     job_type: str = Field(description=f"one of: {', '.join(JOB_TYPES)}")
     payload: dict[str, Any]
     tenant_id: TenantId | None = Field(default=None, description="only platform keys name a tenant")
     priority: Priority | None = None
-    max_attempts: int | None = Field(default=None, ge=1, le=MAX_MAX_ATTEMPTS, description="bounds each step")
+    max_attempts: int | None = Field(
+        default=None, ge=1, le=MAX_MAX_ATTEMPTS, strict=True, description="bounds each step"
+    )
     run_at: Instant | None = None
     delay_seconds: float | None = Field(default=None, ge=0, le=LONGEST_DELAY.total_seconds())
-    tags: tuple[str, ...] = Field(default=(), max_length=20)
+    tags: tuple[Tag, ...] = Field(default=(), max_length=20)
     correlation_id: str | None = Field(default=None, max_length=200)
     parent_job_id: str | None = Field(default=None, max_length=300)
     source: str | None = Field(default=None, max_length=200)
     user_id: str | None = Field(default=None, max_length=200)
     depends_on: tuple[str, ...] = Field(default=(), max_length=0, description="not available yet")
+    on_dependency_failure: Literal["cancel", "run"] = Field(default="cancel", description="not available yet")
     fallback: Literal["queue"] = Field(default="queue", description="'inline' is not available yet")
 
     @model_validator(mode="after")
@@ -42,9 +54,6 @@ class JobRequest(WireModel):
             raise ValueError(msg)
         if self.run_at and self.run_at - datetime.now(UTC) > LONGEST_DELAY:
             msg = "runAt is more than a year away"
-            raise ValueError(msg)
-        if any(not 1 <= len(tag) <= 100 for tag in self.tags):
-            msg = "a tag has 1 to 100 characters"
             raise ValueError(msg)
         return self
 
@@ -87,7 +96,7 @@ class JobRequest(WireModel):
         )
 
 
-class RetryBody(WireModel):
+class RetryBody(RequestBody):
     """How to go on with a job."""
 
     payload: dict[str, Any] | None = None
@@ -95,7 +104,7 @@ class RetryBody(WireModel):
     from_: Literal["failed_step", "start"] = Field(default="failed_step", alias="from")
 
 
-class DiscardBody(WireModel):
+class DiscardBody(RequestBody):
     """Why a dead job is given up."""
 
     reason: str = Field(min_length=1, max_length=500)

@@ -87,8 +87,10 @@ class QueueService:
         await self._note(caller, job, "cancel_requested", "somebody asked to cancel the job")
         return _shown(caller, await self._lookup.find(caller, job_id))
 
-    async def retry_job(self, caller: Caller, job_id: str, body: RetryBody) -> Job:
+    async def retry_job(self, caller: Caller, job_id: str, body: RetryBody, key: str | None = None) -> Accepted:
         """Go on with a dead job from its failed steps, or start an ended one anew as its child.
+
+        The same Idempotency-Key again makes no second child.
 
         Raises:
             NotFound: There is none in the caller's scope.
@@ -98,7 +100,7 @@ class QueueService:
         caller.must(Right.JOBS_DECIDE)
         job = await self._lookup.find(caller, job_id)
         if job.status.ended:
-            return (await self._start_again(caller, job, body)).job
+            return await self._start_again(caller, job, body, key)
         if job.status is not JobStatus.DEAD:
             msg = f"job '{job_id}' is {job.status.value}; only dead or ended jobs can be retried"
             raise Conflict(msg)
@@ -106,7 +108,7 @@ class QueueService:
             msg = "a dead job goes on from its failed steps as it is; editing it is not available yet"
             raise InvalidInput(msg)
         await self._engine.retry(job_id, RetryRequest(actor=caller.actor, request_id=str(uuid7())))
-        return _shown(caller, job.model_copy(update={"status": JobStatus.PROCESSING, "error": None}))
+        return Accepted(_shown(caller, job.model_copy(update={"status": JobStatus.PROCESSING, "error": None})))
 
     async def discard_job(self, caller: Caller, job_id: str, body: DiscardBody) -> Job:
         """End a dead job as failed.
@@ -123,7 +125,7 @@ class QueueService:
         await self._engine.discard(job_id, DiscardRequest(actor=caller.actor, reason=body.reason))
         return _shown(caller, job.model_copy(update={"status": JobStatus.FAILED}))
 
-    async def _start_again(self, caller: Caller, job: Job, body: RetryBody) -> Accepted:
+    async def _start_again(self, caller: Caller, job: Job, body: RetryBody, key: str | None) -> Accepted:
         kind = find_job_type(job.job_type)
         if kind is None:
             msg = f"the job type '{job.job_type}' is no longer known"
@@ -140,7 +142,7 @@ class QueueService:
             source=job.metadata.source,
             user_id=job.metadata.user_id,
         )
-        return await self.add_job(caller, request)
+        return await self.add_job(caller, request, key)
 
     async def _note(self, caller: Caller, job: Job, kind: str, message: str) -> None:
         now = datetime.now(UTC)

@@ -77,3 +77,18 @@ class WorkerBeat(WireModel):
     host: str
     pid: int
     version: str
+
+
+def accepted_event(header: JobHeader, actor: str | None = None) -> JobEvent:
+    """Return the event of a job's acceptance."""
+    return JobEvent(key="accepted", at=header.created_at, kind="accepted", message="the job was accepted", actor=actor)
+
+
+def dead_key(run_id: str, deaths: int) -> str:
+    """Return the key of a job's so-manieth death; the repair makes the same one from Temporal's history."""
+    return f"{run_id}:dead:{deaths}"
+
+
+def dead_message(failure: JobFailure | None) -> str:
+    """Return what to say of a death."""
+    return f"all attempts are used up: {failure.message if failure else 'the reason is not known'}"

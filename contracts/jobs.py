@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from contracts.values import Instant, TenantId, WireModel
+from contracts.values import LONGEST_TEXT, Instant, TenantId, WireModel
 
 
 class JobStatus(StrEnum):
@@ -86,6 +86,8 @@ class Progress(WireModel):
 
 class JobPayload(WireModel):
     """Base of every job type's input."""
+
+    model_config = ConfigDict(str_max_length=LONGEST_TEXT)
 
     def upload_ids(self) -> Iterator[tuple[str, str]]:
         """Yield (path in the payload, upload id) of every upload that must exist before the job is accepted."""

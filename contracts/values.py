@@ -22,7 +22,11 @@ def _aware_utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         msg = "an instant needs a time zone, for example 2026-11-22T08:00:00Z"
         raise ValueError(msg)
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        msg = "an instant lies between the years 1 and 9999, in UTC"
+        raise ValueError(msg) from None
 
 
 def _rfc3339(value: datetime) -> str:
@@ -35,14 +39,19 @@ Instant = Annotated[
 """An aware UTC instant; RFC 3339 with milliseconds on the wire."""
 
 
+LONGEST_TEXT = 2**24
+"""A bound on every text of a caller. It matters that there is one: only bounded strings are checked to be Unicode,
+and half a surrogate pair, which JSON can carry, can be stored and sent nowhere."""
+
+
 class WireModel(BaseModel):
     """A value that crosses a border: HTTP, Temporal or the database."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return the JSON-ready form, with camelCase names."""
-        return self.model_dump(mode="json", by_alias=True)
+    def to_wire(self, *, only_given: bool = False) -> dict[str, Any]:
+        """Return the JSON-ready form, with camelCase names; without defaults when `only_given`."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=only_given)
 
 
 def job_id(tenant_id: str, job_type: str, key: str) -> str:

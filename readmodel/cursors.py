@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 from contracts.errors import InvalidInput
 
@@ -24,11 +24,11 @@ def from_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         created_at, an_id = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
         instant = datetime.fromisoformat(created_at)
-    except (ValueError, TypeError, RecursionError):
+        if instant.tzinfo is None or not isinstance(an_id, str):
+            raise _unknown(cursor)
+        return instant.astimezone(UTC), an_id
+    except (ValueError, TypeError, RecursionError, OverflowError):
         raise _unknown(cursor) from None
-    if instant.tzinfo is None or not isinstance(an_id, str):
-        raise _unknown(cursor)
-    return instant, an_id
 
 
 def from_event_cursor(cursor: str | None) -> int:

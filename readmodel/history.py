@@ -16,7 +16,7 @@ from readmodel.documents import document
 from readmodel.events import append_events
 from readmodel.merge import JobState, accepted_state, merge
 from readmodel.rows import STATE_COLUMNS, header_values, insert_into, state_of, state_values, tag_values
-from readmodel.tables import JobRow, JobTagRow
+from readmodel.tables import JobEventRow, JobRow, JobTagRow
 
 
 class HistoryWriter:
@@ -65,7 +65,8 @@ async def _apply_to_job(
     payload = next((document(change.payload) for change in changes.values() if change.payload is not None), None)
     known = await _lock(connection, job_id)
     if known is None and header is not None:
-        state, statuses = _fold(accepted_state(header), changes)
+        begun = await _told_before(connection, job_id)
+        state, statuses = _fold(_fold(accepted_state(header), begun)[0], changes)
         if await insert_job(connection, header, state, payload):
             return statuses
         known = await _lock(connection, job_id)  # somebody else was quicker
@@ -74,6 +75,27 @@ async def _apply_to_job(
     state, statuses = _fold(known[0], changes)
     await _update(connection, job_id, known, state, payload)
     return statuses
+
+
+async def _told_before(connection: AsyncConnection, job_id: str) -> dict[int, JobChange]:
+    """Return what the steps told while the job had no row: only their events were kept."""
+    event = JobEventRow
+    query = select(event.tenant_id, event.job_type, event.at, event.attempt, event.details).where(
+        event.job_id == job_id
+    )
+    rows = (await connection.execute(query.where(event.kind == "step_started"))).all()
+    return {
+        place: JobChange(
+            job_id=job_id,
+            tenant_id=row.tenant_id,
+            job_type=row.job_type,
+            at=row.at,
+            attempts=row.attempt,
+            processed_at=row.at,
+            worker=row.details.get("worker"),
+        )
+        for place, row in enumerate(rows)
+    }
 
 
 async def _lock(connection: AsyncConnection, job_id: str) -> tuple[JobState, bool] | None:
@@ -97,6 +119,7 @@ def _fold(state: JobState, changes: dict[int, JobChange]) -> tuple[JobState, dic
     """Return the state after all changes, and the status that each one left the job in, None if not its own."""
     statuses: dict[int, JobStatus | None] = {}
     for place, change in changes.items():
-        state = merge(state, change)
-        statuses[place] = change.status if change.status is state.status else None
+        before, state = state, merge(state, change)
+        turned = change.status is state.status and state.status is not before.status
+        statuses[place] = change.status if turned else None
     return state, statuses

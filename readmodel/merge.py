@@ -5,7 +5,7 @@ lesser of two, by an order that does not depend on who told first.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from contracts.history import JobChange
@@ -52,9 +52,21 @@ def merge(state: JobState, change: JobChange) -> JobState:
         return state
     if state.status.ended:
         return _with_same_end(state, change) if change.status is state.status else state
-    if _standing(change.status, change.at) < _standing(state.status, state.status_at):
+    at = _LONG_AGO if _first_attempt(change) else change.at
+    if _standing(change.status, at) < _standing(state.status, state.status_at):
         return state
-    return _with_status(state, change, change.status)
+    return _with_status(state, change, change.status, at)
+
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _first_attempt(change: JobChange) -> bool:
+    """Whether a step begins for the first time: that makes a pending job a processing one and says no more.
+
+    Another step of the job may be waiting for its second attempt at the same moment.
+    """
+    return change.status is JobStatus.PROCESSING and change.attempts == 1
 
 
 def _standing(status: JobStatus, at: datetime) -> tuple[int, datetime, int]:
@@ -64,13 +76,13 @@ def _standing(status: JobStatus, at: datetime) -> tuple[int, datetime, int]:
     return (int(status is not JobStatus.PENDING), at, _OPEN_ORDER[status])
 
 
-def _with_status(state: JobState, change: JobChange, status: JobStatus) -> JobState:
+def _with_status(state: JobState, change: JobChange, status: JobStatus, at: datetime) -> JobState:
     outcome = status.ended or status is JobStatus.DEAD
     completed_at = change.completed_at or change.at
     return replace(
         state,
         status=status,
-        status_at=change.at,
+        status_at=at,
         completed_at=completed_at if status.ended else None,
         result=change.result if outcome else None,
         error=change.error if outcome else None,

@@ -42,13 +42,15 @@ class WorkerRegistry:
             await connection.execute(delete(WorkerRow).where(gone))
 
     async def list(self) -> Sequence[WorkerBeat]:
-        """Return the processes heard of within a day, by id; silent for three intervals means `offline`."""
+        """Return the processes heard of within a day, by id; three silent intervals mean `offline`, if not stopped."""
         query = select(WorkerRow.__table__).where(WorkerRow.last_heartbeat >= self._clock() - FORGET_AFTER)
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(WorkerRow.id))).all()
         offline_since = self._clock() - self._interval * BEATS_UNTIL_OFFLINE
         beats = [WorkerBeat(**row._mapping) for row in rows]
         return [
-            beat.model_copy(update={"status": "offline"}) if beat.last_heartbeat < offline_since else beat
+            beat.model_copy(update={"status": "offline"})
+            if beat.last_heartbeat < offline_since and beat.status != "stopped"
+            else beat
             for beat in beats
         ]

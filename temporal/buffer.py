@@ -67,10 +67,22 @@ class BufferedHistory:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _flush(self, more: Sequence[JobChange]) -> None:
-        while batch := list(self._waiting)[:BATCH]:
-            await self._history.apply(batch)
-            for _ in batch:
-                self._waiting.popleft()
+        while batch := [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]:
+            try:
+                await self._history.apply(batch)
+            except (Unavailable, asyncio.CancelledError):
+                self._waiting.extendleft(reversed(batch))
+                raise
+            except Exception:  # one change that cannot be written must not hold back the others
+                log.exception("a batch of changes could not be written; each is tried alone")
+                await self._one_by_one(batch)
         self._something.clear()
         if more:
             await self._history.apply(more)
+
+    async def _one_by_one(self, changes: Sequence[JobChange]) -> None:
+        for change in changes:
+            try:
+                await self._history.apply([change])
+            except Exception:
+                log.exception("a change of job %s is lost to the record; the repair may bring it back", change.job_id)

@@ -3,31 +3,32 @@
 Temporal's types and errors end here.
 """
 
-import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio.api.enums.v1 import PendingActivityState
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.client import WorkflowHandle as Handle
 from temporalio.common import Priority as TemporalPriority
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.jobs import DiscardRequest, JobHeader, JobInput, JobStatus, RetryRequest
 from contracts.search_attributes import JOB_STATUS, JOB_TYPE, TENANT_ID
+from temporal.calls import answer
 from temporal.schedules import REPAIR_ID
 from workflows.job import JobWorkflow
 
-CALL_SECONDS = 3.0
-"""Longest wait for the server in a request; then the job goes to the outbox."""
 TASK_TIMEOUT = timedelta(seconds=5)
-
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class TemporalEngine:
         """
         delay = header.run_at - datetime.now(UTC) if header.run_at else None
         try:
-            await _answer(
+            await answer(
                 self._client.start_workflow(
                     header.job_type,
                     JobInput[Any](header=header, payload=payload),
@@ -82,7 +83,7 @@ class TemporalEngine:
             Unavailable: Temporal did not answer in time.
         """
         try:
-            return _live(await _answer(self._client.get_workflow_handle(job_id).describe()))
+            return _live(await answer(self._client.get_workflow_handle(job_id).describe()))
         except NotFound:
             return None
 
@@ -93,7 +94,7 @@ class TemporalEngine:
             NotFound: Temporal does not have the job, or it has ended.
             Unavailable: Temporal did not answer in time.
         """
-        await _answer(self._client.get_workflow_handle(job_id).cancel())
+        await answer(self._client.get_workflow_handle(job_id).cancel())
 
     async def retry(self, job_id: str, request: RetryRequest) -> None:
         """Let a dead job go on from its failed steps.
@@ -120,7 +121,7 @@ class TemporalEngine:
             NotFound: The schedule is not there yet.
             Unavailable: Temporal did not answer in time.
         """
-        await _answer(self._client.get_schedule_handle(REPAIR_ID).trigger())
+        await answer(self._client.get_schedule_handle(REPAIR_ID).trigger())
 
     async def ping(self) -> None:
         """Return when Temporal answers.
@@ -128,7 +129,7 @@ class TemporalEngine:
         Raises:
             Unavailable: It does not.
         """
-        await _answer(self._client.service_client.check_health())
+        await answer(self._client.service_client.check_health())
 
     def _handle(self, job_id: str) -> Handle[JobWorkflow, Any]:
         return self._client.get_workflow_handle(job_id)
@@ -139,27 +140,12 @@ def _attributes(header: JobHeader) -> TypedSearchAttributes:
     return TypedSearchAttributes(pairs)
 
 
-async def _answer(call: Awaitable[ResultT]) -> ResultT:
-    """Await a call to the server, for at most `CALL_SECONDS`, and translate its errors."""
-    try:
-        return await asyncio.wait_for(call, CALL_SECONDS)
-    except TimeoutError as error:
-        msg = f"Temporal did not answer within {CALL_SECONDS:g} s"
-        raise Unavailable(msg) from error
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            msg = "Temporal has no such running job"
-            raise NotFound(msg) from error
-        msg = f"Temporal does not answer ({error.status.name.lower()})"
-        raise Unavailable(msg) from error
-    except RuntimeError as error:  # a lazy client that could not connect
-        msg = "Temporal cannot be reached"
-        raise Unavailable(msg) from error
-
-
 async def _decide(call: Awaitable[None]) -> None:
     try:
-        await _answer(call)
+        await answer(call)
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        msg = "no worker answered in time; the decision is kept and may still be carried out"
+        raise Unavailable(msg) from error
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         raise Conflict(cause.message if isinstance(cause, ApplicationError) else "the job refused") from error

@@ -9,15 +9,20 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
 from temporalio.converter import DataConverter
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
-from contracts.errors import Unavailable
-from contracts.history import JobChange, JobEvent
+from contracts.errors import NotFound, Unavailable
+from contracts.history import JobChange, JobEvent, accepted_event, dead_key, dead_message
 from contracts.jobs import JobFailure, JobInput, JobStatus
 from contracts.ports import Execution
 from contracts.search_attributes import JOB_STATUS, JOB_TYPE
+from temporal.calls import answer
 from temporal.interceptors.steps import step_key
+from temporal.registry import JOB_TYPES
 from workflows.failures import failure_of
+
+READ_SECONDS = 10.0
+"""Longest wait for a whole history: one of 500 photos has some thousand events."""
 
 ENDINGS = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: JobStatus.COMPLETED,
@@ -51,11 +56,12 @@ class TemporalLedger:
     async def reconstruct(self, job_id: str) -> JobChange | None:
         """Return all that the job's history tells, as one change with its events."""
         try:
-            history = await self._client.get_workflow_handle(job_id).fetch_history()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise _unavailable(error) from error
+            history = await answer(self._client.get_workflow_handle(job_id).fetch_history(), READ_SECONDS)
+        except NotFound:
+            return None
+        first = history.events[0].workflow_execution_started_event_attributes
+        if first.workflow_type.name not in JOB_TYPES:
+            return None  # somebody else's workflow, in the same namespace
         return await _Reader(self._client.data_converter).read(job_id, history)
 
 
@@ -73,12 +79,14 @@ class _Reader:
         self._events: list[JobEvent] = []
         self._said: dict[str, Any] = {"attempts": 0}
         self._failure: JobFailure | None = None
+        self._deaths = 0
 
     async def read(self, job_id: str, history: WorkflowHistory) -> JobChange | None:
         first = history.events[0].workflow_execution_started_event_attributes
         inputs = await self._converter.decode(first.input.payloads, [JobInput[Any]])
         job: JobInput[Any] = inputs[0]
         self._run_id = first.original_execution_run_id
+        self._events.append(accepted_event(job.header))
         for event in history.events:
             self._step(event)
             if event.HasField("activity_task_failed_event_attributes"):
@@ -122,6 +130,11 @@ class _Reader:
         dead = b"dead" in fields[JOB_STATUS.name].data if JOB_STATUS.name in fields else False
         self._said["status"] = JobStatus.DEAD if dead else JobStatus.PROCESSING
         self._said["error"] = self._failure if dead else None
+        if dead:
+            self._deaths += 1
+            message = dead_message(self._failure)
+            key, at = dead_key(self._run_id, self._deaths), _at(event.event_time)
+            self._events.append(JobEvent(key=key, at=at, kind="dead", message=message))
 
     async def _failed(self, event: HistoryEvent) -> None:
         failed = event.activity_task_failed_event_attributes

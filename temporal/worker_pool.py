@@ -36,6 +36,7 @@ class WorkerPool:
         self._started_at = datetime.now(UTC)
         self._process = psutil.Process()
         self._process.cpu_percent()
+        self._children: dict[int, psutil.Process] = {}
 
     async def run(self, workers: Sequence[Worker], stop: asyncio.Event) -> None:
         """Work until told to stop, then let running steps finish as long as each worker's drain allows."""
@@ -64,7 +65,9 @@ class WorkerPool:
             log.exception("this worker's line in the registry could not be written")
 
     def _line(self, status: str) -> WorkerBeat:
-        children = self._process.children(recursive=True)
+        found = {child.pid: child for child in self._process.children(recursive=True)}
+        self._children = {pid: self._children.get(pid, child) for pid, child in found.items()}
+        children = list(self._children.values())
         return WorkerBeat(
             id=self._name,
             status=status,

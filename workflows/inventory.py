@@ -9,6 +9,8 @@ from contracts.photos import BatchCounts, InventoryItem, PhotoAnalysis, PhotoRea
 
 SAME_SCENE_BITS = 26
 """Two photos whose 256-bit fingerprints differ in at most this many bits show the same scene."""
+FLAT = 0.02
+"""Contrast under which a picture shows nothing: all such pictures look alike, and none is another's duplicate."""
 LARGE = 0.75
 """Lines at least this share of the largest line's height belong to the name on a label."""
 SURE_TEXT = 0.7
@@ -30,6 +32,7 @@ def _originals(readings: Sequence[PhotoReading]) -> list[int | None]:
     for reading in readings:
         found = reading.analysis
         bits = int(found.fingerprint, 16) if found else 0
+        found = found if found and found.quality.contrast >= FLAT else None
         match = next((i for i, other, known in seen if found and _same(bits, other, found, known)), None)
         originals.append(match)
         if found and match is None:

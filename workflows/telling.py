@@ -14,7 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from activities.history import HistoryActivities
-from contracts.history import JobChange, JobEvent
+from contracts.history import JobChange, JobEvent, dead_key, dead_message
 from contracts.jobs import JobFailure, JobHeader, JobPayload, JobStatus
 from contracts.policies import RECORD
 from contracts.search_attributes import JOB_STATUS
@@ -32,6 +32,7 @@ class Teller:
         self._payload = payload
         self._dead = dead
         self._told_dead = False
+        self._deaths = 0
         self._told = 0
         self._closing = False
         self.progress = self._told_progress = payload.expected()  # the API told this when it accepted the job
@@ -88,7 +89,9 @@ class Teller:
         self._told_dead = error is not None
         workflow.upsert_search_attributes([JOB_STATUS.value_set("dead") if error else JOB_STATUS.value_unset()])
         if error:
-            event = self._event("dead", f"all attempts are used up: {error.message}", step=error.step)
+            self._deaths += 1
+            key = dead_key(workflow.info().run_id, self._deaths)
+            event = self._event("dead", dead_message(error), key=key, step=error.step)
             await self._tell(self._change(status=JobStatus.DEAD, error=error, events=(event,)))
         else:
             event = self._event("retried", "an operator lets the job go on", actor=self.operator)

@@ -83,6 +83,10 @@ class HttpPhotoFetcher:
             return _problem("refused", f"{host} is not a public server")
         except NoSuchHost:
             return _problem("not_found", f"there is no host {host}")
+        except httpx.RemoteProtocolError as error:
+            if "location" in str(error).lower():
+                return _problem("refused", f"{host} redirects to an address that is none")
+            raise
         try:
             return answer.next_request or await self._outcome(answer, host)
         finally:
@@ -107,9 +111,9 @@ def retry_after(header: str, now: datetime) -> timedelta | None:
     else:
         try:
             until = parsedate_to_datetime(header)
-        except ValueError:
+            wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
+        except (ValueError, OverflowError):
             return None
-        wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
     return min(max(wait, timedelta()), LONGEST_WAIT)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
+from api.acceptance import Accepted
 from api.context import Here, Key, Who
 from api.events import EventStream, follow, has_more
 from api.identity import Right
@@ -26,11 +27,7 @@ JobId = Annotated[str, Path(alias="id", max_length=300)]
 @router.post("", status_code=202, summary="Submit a job", response_model=Job)
 async def submit(body: JobRequest, here: Here, who: Who, key: Key, response: Response) -> Job:
     """Accept a job. The answer comes only after the job is durable: in Temporal, or kept to be started there."""
-    accepted = await here.queue.add_job(who, body, key)
-    response.headers["Location"] = f"/v1/jobs/{accepted.job.id}"
-    if accepted.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return accepted.job
+    return _answered(await here.queue.add_job(who, body, key), response)
 
 
 @router.get("", summary="List jobs, newest first")
@@ -79,7 +76,7 @@ async def get_job(job_id: JobId, here: Here, who: Who) -> Job:
 
 @router.get("/{id}/events", summary="What happened to a job, in order")
 async def events(job_id: JobId, here: Here, who: Who, limit: Limit = 50, cursor: str | None = None) -> Page[JobEvent]:
-    """Return the job's events, oldest first."""
+    """Return the job's events in the order they were recorded, oldest first. Their clocks may differ a little."""
     await here.queue.get_job(who, job_id)
     recorded, following = await here.queries.events(job_id, cursor, limit)
     found = [entry.event if who.may(Right.PAYLOADS_READ) else _without_error_text(entry.event) for entry in recorded]
@@ -110,15 +107,24 @@ async def cancel(job_id: JobId, here: Here, who: Who) -> Job:
 
 
 @router.post("/{id}/retry", status_code=202, summary="Retry a dead or ended job")
-async def retry(job_id: JobId, here: Here, who: Who, body: RetryBody | None = None) -> Job:
+async def retry(
+    job_id: JobId, here: Here, who: Who, key: Key, response: Response, body: RetryBody | None = None
+) -> Job:
     """A dead job goes on from its failed steps; an ended one starts anew as its child."""
-    return await here.queue.retry_job(who, job_id, body or RetryBody())
+    return _answered(await here.queue.retry_job(who, job_id, body or RetryBody(), key), response)
 
 
 @router.post("/{id}/discard", status_code=202, summary="Give up a dead job")
 async def discard(job_id: JobId, body: DiscardBody, here: Here, who: Who) -> Job:
     """End a dead job as failed."""
     return await here.queue.discard_job(who, job_id, body)
+
+
+def _answered(accepted: Accepted, response: Response) -> Job:
+    response.headers["Location"] = f"/v1/jobs/{accepted.job.id}"
+    if accepted.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return accepted.job
 
 
 def _place(cursor: str | None) -> int:

@@ -9,7 +9,8 @@ from pydantic import Field
 from api.context import Here, Who
 from api.identity import PLATFORM, Right
 from api.pages import Limit, Page
-from contracts.errors import InvalidInput, NotFound
+from api.requests import RequestBody
+from contracts.errors import Forbidden, InvalidInput, NotFound
 from contracts.values import TENANT_PATTERN, Instant, WireModel
 from readmodel.keys import ApiKey
 from temporal.registry import find_job_type
@@ -17,7 +18,7 @@ from temporal.registry import find_job_type
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 
-class KeyRequest(WireModel):
+class KeyRequest(RequestBody):
     """A key to be made."""
 
     tenant_id: str = Field(pattern=rf"{TENANT_PATTERN}|^\*$", description="a tenant, or * for the platform")
@@ -58,6 +59,9 @@ async def make(body: KeyRequest, here: Here, who: Who, response: Response) -> Ne
         msg = f"no job type '{body.job_types[kinds.index(None)]}'"
         raise InvalidInput(msg, (("jobTypes", msg),))
     names = tuple(kind.name for kind in kinds if kind)
+    if who.job_types and not (names and who.job_types.issuperset(names)):
+        msg = "a key that is limited to job types makes only keys limited to some of them"
+        raise Forbidden(msg)
     record, secret = await here.keys.create(tenant_id, body.role, body.name, body.expires_at, names)
     response.headers["Cache-Control"] = "no-store"
     return NewKey(**_view(record).model_dump(), key=secret)

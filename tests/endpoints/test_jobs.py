@@ -1,13 +1,16 @@
 """The job routes, over real HTTP, on a real Temporal server and a real database."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from temporalio.client import Client
 
 from contracts.errors import Unavailable
+from temporal.schedules import schedule_repair
 from tests.fakes import photo
 from tests.fixtures_queue import ADMIN_KEY, Api, Providers, RunWorker
 
@@ -59,7 +62,7 @@ async def test_a_job_goes_from_submission_to_its_result(api: Api, run_worker: Ru
     assert submitted.headers["x-request-id"]
     assert job["id"].startswith("acme:photo_processing:")
     assert (job["status"], job["attempts"], job["priority"], job["tenantId"]) == ("pending", 0, "normal", "acme")
-    assert job["payload"]["photos"] == [photo | {"url": None} for photo in body["payload"]["photos"]]
+    assert job["payload"] == body["payload"]
     assert (done["status"], done["attempts"], done["result"]["counts"]["read"]) == ("completed", 1, 2)
     assert done["progress"] == {"done": 2, "total": 2, "unit": "photo", "message": done["progress"]["message"]}
     assert done["processingTime"] >= 0
@@ -115,8 +118,11 @@ async def test_ten_equal_requests_at_once_make_one_job(api: Api) -> None:
         ({"maxAttempts": 0}, "maxAttempts"),
         ({"runAt": "2026-11-22T08:00:00"}, "runAt"),
         ({"delaySeconds": -1}, "delaySeconds"),
+        ({"runAt": "0001-01-01T00:00:00+14:00"}, "runAt"),
+        ({"maxAttempts": "3"}, "maxAttempts"),
+        ({"prioritty": "high"}, "prioritty"),
         ({"dependsOn": ["x"]}, "dependsOn"),
-        ({"tags": ["x" * 200]}, "body"),
+        ({"tags": ["x" * 200]}, "tags.0"),
     ],
 )
 async def test_bad_input_names_the_field(api: Api, change: dict[str, Any], path: str) -> None:
@@ -128,6 +134,43 @@ async def test_bad_input_names_the_field(api: Api, change: dict[str, Any], path:
     assert answer.headers["content-type"] == PROBLEM
     assert path in [error["path"] for error in answer.json()["errors"]]
     assert (await api.http.get("/v1/jobs")).json()["items"] == []
+
+
+@pytest.mark.parametrize("name", ["tags", "jobType", "correlationId", "payload"])
+async def test_a_lone_surrogate_is_refused_wherever_it_stands(api: Api, name: str) -> None:
+    odd: dict[str, Any] = {"tags": ["\ud800"], "jobType": "\ud800", "correlationId": "\ud800", "payload": {"\ud800": 1}}
+    body = json.dumps(await batch(api, "one") | {name: odd[name]})
+
+    answer = await api.http.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+    assert (await api.http.get("/v1/jobs")).json()["items"] == []
+
+
+async def test_an_ended_job_is_started_anew_once_per_key(api: Api, run_worker: RunWorker) -> None:
+    async with run_worker(api.history):
+        job = (await api.http.post("/v1/jobs", json=await batch(api, "one"))).json()
+        await ended(api, job["id"])
+        answers = [
+            await api.http.post(f"/v1/jobs/{job['id']}/retry", headers={"Idempotency-Key": "again"}) for _ in range(2)
+        ]
+
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
+    assert answers[1].headers["idempotent-replayed"] == "true"
+    assert answers[0].headers["location"] == f"/v1/jobs/{answers[0].json()['id']}"
+
+
+async def test_somebody_elses_workflow_is_no_job(api: Api, client: Client) -> None:
+    await schedule_repair(client)
+
+    async with api.with_key(ADMIN_KEY) as platform:
+        answers = [
+            await platform.get(f"/v1/jobs/{name}")
+            for name in ("temporal-sys-scheduler:system.repair", "x", "a:b", "%F0")
+        ]
+
+    assert [answer.status_code for answer in answers] == [404] * 4
 
 
 async def test_a_body_that_is_no_json_is_refused(api: Api) -> None:

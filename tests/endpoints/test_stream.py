@@ -3,8 +3,10 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
+from contracts.history import JobChange, JobEvent
 from tests.endpoints.test_jobs import batch, new_key
 from tests.fixtures_queue import Api, Providers, RunWorker
 
@@ -87,3 +89,19 @@ async def test_a_viewer_hears_how_it_goes_but_not_what(api: Api, run_worker: Run
 
     assert told[-1][2] == {"status": "completed", "result": None, "error": None, "redacted": True}
     assert "secret-shelf" not in json.dumps(told)
+
+
+async def test_a_stream_resumed_before_an_event_that_came_after_the_end_still_ends(
+    api: Api, run_worker: RunWorker
+) -> None:
+    async with run_worker(api.history):
+        job = (await api.http.post("/v1/jobs", json=await batch(api, "one"))).json()
+        told = [message async for message in messages(api, job["id"])]
+    late = JobEvent(key="late", at=datetime.now(UTC), kind="step_completed", message="a worker told this late")
+    names = {"job_id": job["id"], "tenant_id": "acme", "job_type": "photo_processing"}
+    await api.history.apply([JobChange(**names, at=late.at, events=(late,))])
+
+    async with asyncio.timeout(10):
+        resumed = [event async for event, _, _ in messages(api, job["id"], str(told[-1][1]))]
+
+    assert resumed == ["log"]

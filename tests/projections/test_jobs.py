@@ -60,15 +60,15 @@ async def test_a_filter_shows_what_agrees_with_all_of_it(history: HistoryWriter,
         ({"priorities": (Priority.HIGH, Priority.CRITICAL)}, [full.id]),
         ({"job_types": ("photo_processing", "migration")}, [theirs.id, plain.id, full.id]),
         ({"job_types": ("migration",)}, []),
-        ({"tag": "shoes"}, [full.id]),
-        ({"tag": "sho"}, []),
+        ({"tags": ("shoes",)}, [full.id]),
+        ({"tags": ("sho",)}, []),
         ({"correlation_id": "c-1"}, [full.id]),
         ({"parent_job_id": "acme:migration:0"}, [full.id]),
         ({"flow_id": "flow-1"}, [full.id]),
         ({"schedule_id": "nightly"}, [full.id]),
         ({"created_after": at(5)}, [theirs.id, plain.id]),
         ({"created_before": at(5)}, [full.id]),
-        ({"tag": "shoes", "tenant_id": "other"}, []),
+        ({"tags": ("shoes",), "tenant_id": "other"}, []),
     ):
         assert await _ids(queries, **fields) == ids, fields
 
