@@ -33,7 +33,7 @@ check: setup  ## lint, format, types, import rules, documentation
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy .
 	@$(VENV)/bin/lint-imports
-	@$(VENV)/bin/mkdocs build --strict --quiet --site-dir site
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet --site-dir site
 
 format: setup  ## put all code into the common form
 	@$(VENV)/bin/ruff check --fix --quiet . || true

@@ -81,7 +81,7 @@ def decode(data: bytes) -> Photo:
     except (Unreadable, MemoryError):
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on hostile bytes
-        message = f"the {media_type} file is cut short or damaged ({type(error).__name__})"
+        message = f"the {media_type} file is cut short or damaged"
         raise Unreadable("damaged", message) from error
 
 
