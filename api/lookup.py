@@ -48,7 +48,8 @@ class Lookup:
 
     async def _from_temporal(self, job_id: str, notice: str | None) -> Job:
         """Return a job the read model does not have, or not its end; and repair the read model."""
-        change = await self._ledger.reconstruct(job_id)
+        known = await self._engine.live(job_id)  # quick to say no, and to say that Temporal is away
+        change = await self._ledger.reconstruct(job_id) if known else None
         if change is None:
             raise NotFound(no_such_job(job_id))
         if notice is None:
@@ -66,4 +67,6 @@ def _merged(job: Job, live: LiveJob) -> Job:
     begun = job.processed_at is not None or live.attempts > 0
     status = JobStatus.PROCESSING if live.status is JobStatus.PENDING and begun else live.status
     attempts = max(job.attempts, live.attempts)
-    return job.model_copy(update={"status": status, "attempts": attempts, "worker": live.worker or job.worker})
+    error = job.error if status is JobStatus.DEAD else None
+    said = {"status": status, "attempts": attempts, "worker": live.worker or job.worker, "error": error}
+    return job.model_copy(update=said)

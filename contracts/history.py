@@ -92,3 +92,8 @@ def dead_key(run_id: str, deaths: int) -> str:
 def dead_message(failure: JobFailure | None) -> str:
     """Return what to say of a death."""
     return f"all attempts are used up: {failure.message if failure else 'the reason is not known'}"
+
+
+def end_key(run_id: str, status: JobStatus) -> str:
+    """Return the key of a run's end. An end told again is the same event; another end is another one."""
+    return f"{run_id}:end:{status.value}"

@@ -41,7 +41,8 @@ def accepted_state(header: JobHeader) -> JobState:
 def merge(state: JobState, change: JobChange) -> JobState:
     """Return the state after a change.
 
-    - An end is final: the first one stays. The same end told again fills in what the first telling left out.
+    - An end is final, but for another end told later: when a cancel comes in the moment of the end, Temporal may run
+      the end again and cancel. The same end told again fills in what the first telling left out.
     - Any end outdoes any open status; among open ones the later counts, and every one outdoes `pending`
       (its clock is the API's, the others' are the workers').
     - `attempts` is the highest told, `processed_at` the earliest, also when told after the end.
@@ -50,8 +51,8 @@ def merge(state: JobState, change: JobChange) -> JobState:
     state = _with_facts(state, change)
     if change.status is None:
         return state
-    if state.status.ended:
-        return _with_same_end(state, change) if change.status is state.status else state
+    if state.status.ended and change.status is state.status:
+        return _with_same_end(state, change)
     at = _LONG_AGO if _first_attempt(change) else change.at
     if _standing(change.status, at) < _standing(state.status, state.status_at):
         return state

@@ -12,7 +12,7 @@ from temporalio.converter import DataConverter
 from temporalio.service import RPCError
 
 from contracts.errors import NotFound, Unavailable
-from contracts.history import JobChange, JobEvent, accepted_event, dead_key, dead_message
+from contracts.history import JobChange, JobEvent, accepted_event, dead_key, dead_message, end_key
 from contracts.jobs import JobFailure, JobInput, JobStatus
 from contracts.ports import Execution
 from contracts.search_attributes import JOB_STATUS, JOB_TYPE
@@ -170,7 +170,7 @@ class _Reader:
             self._said["result"] = (await self._converter.decode(payloads))[0] if payloads else None
         message = error.message if error and error.message else "the job is done"
         self._said.update(status=status, completed_at=at, error=error)
-        self._events.append(JobEvent(key=f"{self._run_id}:end", at=at, kind=status.value, message=message))
+        self._events.append(JobEvent(key=end_key(self._run_id, status), at=at, kind=status.value, message=message))
 
     async def _error(self, event: HistoryEvent, max_attempts: int) -> JobFailure | None:
         if event.HasField("workflow_execution_failed_event_attributes"):

@@ -5,7 +5,7 @@ policy says: what could not be told is repaired from Temporal later.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from activities.history import HistoryActivities
-from contracts.history import JobChange, JobEvent, dead_key, dead_message
+from contracts.history import JobChange, JobEvent, dead_key, dead_message, end_key
 from contracts.jobs import JobFailure, JobHeader, JobPayload, JobStatus
 from contracts.policies import RECORD
 from contracts.search_attributes import JOB_STATUS
@@ -40,17 +40,17 @@ class Teller:
         self._task = asyncio.create_task(self._keep_telling())
 
     async def completed(self, result: Any) -> None:
-        """Tell that the job is done, after all that came before."""
-        await self._end(JobStatus.COMPLETED, "the job is done", result=result)
+        """Tell that the job is done, after all that came before. A cancel that comes now comes too late."""
+        await _whole(self._end(JobStatus.COMPLETED, "the job is done", result=result))
 
     async def ended_badly(self, error: BaseException) -> None:
-        """Tell that the job was cancelled, rejected or discarded, after all that came before."""
+        """Tell that the job was cancelled, rejected or discarded, after all that came before. As above."""
         if is_cancelled_exception(error):
             failure = JobFailure(type="Cancelled", message="the job was cancelled", retryable=True)
-            await self._end(JobStatus.CANCELLED, "the job was cancelled", error=failure)
+            await _whole(self._end(JobStatus.CANCELLED, "the job was cancelled", error=failure))
         else:
             failure = failure_of(error, self._header.max_attempts)
-            await self._end(JobStatus.FAILED, failure.message or failure.type, error=failure)
+            await _whole(self._end(JobStatus.FAILED, failure.message or failure.type, error=failure))
 
     async def _keep_telling(self) -> None:
         while True:
@@ -102,7 +102,7 @@ class Teller:
         await self._task
         if self._told_dead:
             workflow.upsert_search_attributes([JOB_STATUS.value_unset()])
-        event = self._event(status.value, message, key=f"{workflow.info().run_id}:end")
+        event = self._event(status.value, message, key=end_key(workflow.info().run_id, status))
         change = self._change(status=status, completed_at=workflow.now(), events=(*self._progressed(), event), **said)
         await self._tell(change.model_copy(update={"header": self._header, "payload": self._payload}))
 
@@ -123,3 +123,12 @@ class Teller:
             if is_cancelled_exception(error):
                 raise
             workflow.logger.warning("the read model could not be told; the repair will")
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work to its end, also when the workflow is cancelled meanwhile."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task

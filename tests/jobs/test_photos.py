@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -248,3 +249,36 @@ async def test_the_same_job_id_starts_once(client: Client, providers: Providers,
     assert await engine.start(head, payload) is False
     assert providers.reader.read_count == {"one": 1}
     assert JobInput[PhotoInput].model_validate({"header": head, "payload": payload}).payload.photos
+
+
+class SlowEnd(MemoryHistory):
+    """Takes its time with a job's end, and says when it has begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def apply(self, changes: Sequence[JobChange]) -> None:
+        if any(change.status is JobStatus.COMPLETED for change in changes):
+            self.begun.set()
+            await self.go_on.wait()
+        await super().apply(changes)
+
+
+async def test_a_cancel_in_the_moment_of_the_end_leaves_record_and_temporal_agreed(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    history = SlowEnd()
+
+    async with run_worker(history):
+        handle = await start(client, await upload(providers, "one"))
+        await history.begun.wait()
+        await handle.cancel()
+        history.go_on.set()
+        with suppress(WorkflowFailureError):
+            await handle.result()
+        live = await TemporalEngine(client).live(handle.id)
+
+    assert live is not None
+    assert live.ended
+    assert live.status is history.changes[-1].status

@@ -41,11 +41,28 @@ def test_any_order_with_repeats_gives_the_same_state(seed: int) -> None:
     assert reduce(merge, told, PENDING) == reduce(merge, changes, PENDING)
 
 
-@pytest.mark.parametrize("late", [status for status in JobStatus if status is not JobStatus.COMPLETED])
-def test_an_end_is_final(late: JobStatus) -> None:
+@pytest.mark.parametrize("late", [status for status in JobStatus if not status.ended])
+def test_no_open_status_undoes_an_end(late: JobStatus) -> None:
     ended = merge(PENDING, tell(HEADER, 5, status=JobStatus.COMPLETED, result=1))
 
     assert merge(ended, tell(HEADER, 9, status=late, result=2, error=OUT_OF_TIME)) == ended
+
+
+def test_of_two_ends_the_later_counts_in_whichever_order_they_are_told() -> None:
+    first = tell(HEADER, 5, status=JobStatus.COMPLETED, result=1)
+    second = tell(HEADER, 6, status=JobStatus.CANCELLED, error=OUT_OF_TIME)
+
+    ends = {reduce(merge, told, PENDING).status for told in ([first, second], [second, first])}
+
+    assert ends == {JobStatus.CANCELLED}
+
+
+def test_a_first_attempt_does_not_hide_that_another_step_waits_for_its_retry() -> None:
+    retrying = tell(HEADER, 5, status=JobStatus.RETRYING, attempts=1)
+    first_attempt = tell(HEADER, 6, status=JobStatus.PROCESSING, attempts=1)
+
+    for told in ([retrying, first_attempt], [first_attempt, retrying]):
+        assert reduce(merge, told, PENDING).status is JobStatus.RETRYING
 
 
 def test_the_same_end_told_again_fills_in_what_was_left_out() -> None:
