@@ -316,6 +316,23 @@ async def test_a_dead_job_is_retried_from_its_failed_step(
     assert providers.reader.read_count == {"good": 2, "bad": 2}  # once by the job, once by its child
 
 
+async def test_a_decision_while_no_worker_is_there_is_put_off(
+    api: Api, providers: Providers, run_worker: RunWorker
+) -> None:
+    providers.reader.errors["bad"] = [Unavailable("the reader's process is gone")]
+    async with run_worker(api.history):
+        job = (await api.http.post("/v1/jobs", json=await batch(api, "bad") | {"maxAttempts": 1})).json()
+        await job_that(api, job["id"], "dead")
+
+    put_off = await api.http.post(f"/v1/jobs/{job['id']}/retry")
+    async with run_worker(api.history):
+        done = await ended(api, job["id"])
+
+    assert (put_off.status_code, put_off.headers["content-type"]) == (503, PROBLEM)
+    assert put_off.headers["retry-after"]
+    assert done["status"] == "completed"
+
+
 async def test_retry_shows_while_it_happens(api: Api, providers: Providers, run_worker: RunWorker) -> None:
     url = "https://shop.example/busy.png"
     providers.fetcher.answers = {url: [Unavailable("500", timedelta(seconds=2)), photo("late")]}
