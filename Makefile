@@ -43,8 +43,9 @@ lock: $(UV)  ## write requirements.lock anew from pyproject.toml, with hashes, f
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--group dev pyproject.toml -o requirements.lock
 
-reconcile: setup  ## rebuild or repair the database's record of jobs from Temporal
-	@$(RUN) manage.py reconcile
+reconcile: setup  ## rebuild or repair the record of jobs from Temporal (that of `make dev`, or TEMPORAL_ADDRESS)
+	@address=$${TEMPORAL_ADDRESS:-$$($(RUN) -m dev address)}; \
+		$${address:+env TEMPORAL_ADDRESS=$$address} $(RUN) manage.py reconcile
 
 clean:  ## remove the environment and all caches; data in .spaces is kept
 	@rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

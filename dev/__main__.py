@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contracts.errors import JobError
 from dev.machine import Machine
-from dev.record import only_one
+from dev.record import DevRecord, only_one
 from dev.stack import ROOT, Stack
 from dev.terminal import say
 from temporal.program import find_program
@@ -45,12 +45,16 @@ def main(arguments: list[str] | None = None, *, root: Path = ROOT) -> int:
     commands.add_parser("up", help="start Temporal, the API and the workers; Ctrl-C stops them")
     commands.add_parser("demo", help="the same, and read a sample batch of photos")
     commands.add_parser("temporal", help="find, download or build the Temporal server program, and print where it is")
+    commands.add_parser("address", help="print where the running system's Temporal is; nothing when none runs")
     command = parser.parse_args(arguments).command
     try:
         if command == "temporal":
             say(str(asyncio.run(find_program(say))))
             return 0
         machine = Machine.from_environment(os.environ)
+        if command == "address":
+            print(DevRecord(machine.folder).read().get("temporalAddress", ""))
+            return 0
         with only_one(machine.folder):
             return asyncio.run(_run(machine, _demonstrate if command == "demo" else _stay, root))
     except (JobError, OSError) as error:

@@ -81,8 +81,11 @@ class BufferedHistory:
             await self._history.apply(more)
 
     async def _one_by_one(self, changes: Sequence[JobChange]) -> None:
-        for change in changes:
+        for place, change in enumerate(changes):
             try:
                 await self._history.apply([change])
+            except (Unavailable, asyncio.CancelledError):
+                self._waiting.extendleft(reversed(changes[place:]))
+                raise
             except Exception:
                 log.exception("a change of job %s is lost to the record; the repair may bring it back", change.job_id)
