@@ -4,7 +4,7 @@ import random
 import pytest
 from sqlalchemy import select, text
 
-from contracts.history import JobEvent
+from contracts.history import JobChange, JobEvent
 from contracts.jobs import Job, JobStatus, Progress
 from readmodel.database import Database
 from readmodel.events import append_events
@@ -206,3 +206,20 @@ async def _until_somebody_waits(database: Database) -> None:
     async with asyncio.timeout(2), database.read() as connection:
         while not await connection.scalar(waiting):
             pass
+
+
+async def test_what_steps_told_before_there_was_a_row_is_in_the_row_made_later(
+    history: HistoryWriter, queries: JobQueries
+) -> None:
+    header = make_header("late")
+    names = {"job_id": header.id, "tenant_id": header.tenant_id, "job_type": header.job_type}
+    began = JobEvent(
+        key="run:step:1:2:step_started", at=at(3), kind="step_started", message="", attempt=2, details={"worker": "w-1"}
+    )
+    await history.apply([JobChange(**names, at=at(3), status=JobStatus.RETRYING, attempts=2, events=(began,))])
+
+    await history.apply([JobChange(**names, at=at(9), header=header, status=JobStatus.COMPLETED, completed_at=at(9))])
+    job = await queries.get(header.id)
+
+    assert job is not None
+    assert (job.status, job.attempts, job.processed_at, job.worker) == (JobStatus.COMPLETED, 2, at(3), "w-1")
