@@ -34,13 +34,13 @@ class RepairActivities:
             Unavailable: Temporal or the database did not answer; what was repaired before stays repaired.
         """
         began = datetime.now(UTC)
-        compared = repaired = 0
+        repaired, seen = 0, set[str]()
         async for batch in _batches(self._ledger.executions(step.since)):
-            compared += len(batch)
+            seen.update(execution.job_id for execution in batch)
             for job_id in await self._differing(batch, deep=step.deep):
                 repaired += await self._restore(job_id)
-        lost = await self._lost(close=step.close_lost) if step.since is None else 0
-        return RepairReport(began_at=began, compared=compared, repaired=repaired, lost=lost)
+        lost = await self._lost(seen, close=step.close_lost) if step.since is None else 0
+        return RepairReport(began_at=began, compared=len(seen), repaired=repaired, lost=lost)
 
     async def _differing(self, batch: list[Execution], *, deep: bool) -> list[str]:
         if deep:
@@ -55,7 +55,7 @@ class RepairActivities:
         await self._history.apply([change])
         return True
 
-    async def _lost(self, *, close: bool) -> int:
+    async def _lost(self, seen: set[str], *, close: bool) -> int:
         """Count the open jobs that Temporal does not know, and end them when told to.
 
         Ending is final. It is never done unasked: a wrong address of Temporal looks just the same.
@@ -64,7 +64,7 @@ class RepairActivities:
         while page := await self._standings.open_jobs(datetime.now(UTC) - LOST_AFTER, last, BATCH):
             last = page[-1]
             for job_id in page:
-                if await self._ledger.reconstruct(job_id) is None:
+                if job_id not in seen and await self._ledger.reconstruct(job_id) is None:
                     lost += 1
                     if close:
                         await self._history.apply([_lost(job_id)])

@@ -63,7 +63,7 @@ class Acceptance:
         await self._check_uploads(tenant_id, payload)
         header = request.header(tenant_id, kind, idempotency_key or str(uuid7()))
         told = _accepted(caller, header, payload)
-        return await self._keep_and_start(header, payload.to_wire(only_given=True), told, idempotency_key)
+        return await self._keep_and_start(header, told.payload, told, idempotency_key)
 
     async def _keep_and_start(self, header: JobHeader, payload: Any, told: JobChange, key: str | None) -> Accepted:
         try:

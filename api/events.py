@@ -15,15 +15,13 @@ from api.identity import Caller, Right
 from readmodel.events import StoredEvent
 
 BATCH = 100
+PING_SECONDS = 15.0
 
 
 class EventStream(StreamingResponse):
     """A response of server-sent events."""
 
     media_type = "text/event-stream"
-
-
-PING_SECONDS = 15.0
 
 
 async def has_more(here: Services, job_id: str, last: int) -> bool:

@@ -43,13 +43,18 @@ class Lookup:
         if live is None:
             return job.model_copy(update={"notice": TEMPORAL_AWAY})
         if live.ended:
-            return await self._from_temporal(job.id, None)
+            return await self._reconstructed(job.id, None)
         return _merged(job, live)
 
     async def _from_temporal(self, job_id: str, notice: str | None) -> Job:
-        """Return a job the read model does not have, or not its end; and repair the read model."""
-        known = await self._engine.live(job_id)  # quick to say no, and to say that Temporal is away
-        change = await self._ledger.reconstruct(job_id) if known else None
+        """Return a job the read model does not have, if Temporal does: it is quick to say no, or to be away."""
+        if await self._engine.live(job_id) is None:
+            raise NotFound(no_such_job(job_id))
+        return await self._reconstructed(job_id, notice)
+
+    async def _reconstructed(self, job_id: str, notice: str | None) -> Job:
+        """Return a job as its history tells it, and repair the read model unless there is a notice that it is away."""
+        change = await self._ledger.reconstruct(job_id)
         if change is None:
             raise NotFound(no_such_job(job_id))
         if notice is None:

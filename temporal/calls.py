@@ -30,8 +30,12 @@ async def answer(call: Awaitable[ResultT], within: float = CALL_SECONDS) -> Resu
         if error.status is RPCStatusCode.NOT_FOUND:
             msg = "Temporal has no such running job"
             raise NotFound(msg) from error
-        msg = f"Temporal does not answer ({error.status.name.lower()})"
-        raise Unavailable(msg) from error
+        raise away(error) from error
     except RuntimeError as error:  # a lazy client that could not connect
         msg = "Temporal cannot be reached"
         raise Unavailable(msg) from error
+
+
+def away(error: RPCError) -> Unavailable:
+    """Return a failed call's error in our words."""
+    return Unavailable(f"Temporal does not answer ({error.status.name.lower()})")

@@ -35,7 +35,6 @@ TASK_TIMEOUT = timedelta(seconds=5)
 class LiveJob:
     """What Temporal says of a job now."""
 
-    run_id: str
     ended: bool
     status: JobStatus
     attempts: int = 0
@@ -158,9 +157,8 @@ _ENDED = {
 
 
 def _live(described: WorkflowExecutionDescription) -> LiveJob:
-    run_id = str(described.run_id)
     if described.status not in {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW, None}:
-        return LiveJob(run_id, ended=True, status=_ENDED.get(described.status, JobStatus.FAILED))
+        return LiveJob(ended=True, status=_ENDED.get(described.status, JobStatus.FAILED))
     pending = described.raw_description.pending_activities
     attempts = max((step.attempt for step in pending), default=0)
     begun = [step for step in pending if step.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED]
@@ -171,4 +169,4 @@ def _live(described: WorkflowExecutionDescription) -> LiveJob:
     else:
         status = JobStatus.PROCESSING if begun else JobStatus.PENDING
     worker = next((step.last_worker_identity for step in begun if step.last_worker_identity), None)
-    return LiveJob(run_id, ended=False, status=status, attempts=attempts if begun or attempts > 1 else 0, worker=worker)
+    return LiveJob(ended=False, status=status, attempts=attempts if begun or attempts > 1 else 0, worker=worker)

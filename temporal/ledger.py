@@ -11,12 +11,12 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
 from temporalio.converter import DataConverter
 from temporalio.service import RPCError
 
-from contracts.errors import NotFound, Unavailable
+from contracts.errors import NotFound
 from contracts.history import JobChange, JobEvent, accepted_event, dead_key, dead_message, end_key
 from contracts.jobs import JobFailure, JobInput, JobStatus
 from contracts.ports import Execution
 from contracts.search_attributes import JOB_STATUS, JOB_TYPE
-from temporal.calls import answer
+from temporal.calls import answer, away
 from temporal.interceptors.steps import step_key
 from temporal.registry import JOB_TYPES
 from workflows.failures import failure_of
@@ -51,7 +51,7 @@ class TemporalLedger:
                 dead = not ended and found.typed_search_attributes.get(JOB_STATUS) == JobStatus.DEAD
                 yield Execution(found.id, ended, dead)
         except RPCError as error:
-            raise _unavailable(error) from error
+            raise away(error) from error
 
     async def reconstruct(self, job_id: str) -> JobChange | None:
         """Return all that the job's history tells, as one change with its events."""
@@ -63,10 +63,6 @@ class TemporalLedger:
         if first.workflow_type.name not in JOB_TYPES:
             return None  # somebody else's workflow, in the same namespace
         return await _Reader(self._client.data_converter).read(job_id, history)
-
-
-def _unavailable(error: RPCError) -> Unavailable:
-    return Unavailable(f"Temporal does not answer ({error.status.name.lower()})")
 
 
 class _Reader:
@@ -117,10 +113,6 @@ class _Reader:
         elif event.HasField("activity_task_completed_event_attributes"):
             done = event.activity_task_completed_event_attributes
             self._tell(done.scheduled_event_id, at, "step_completed", "is done")
-        elif event.HasField("activity_task_failed_event_attributes"):
-            failed = event.activity_task_failed_event_attributes
-            kind = failed.failure.application_failure_info.type or "Error"
-            self._tell(failed.scheduled_event_id, at, "step_failed", f"failed ({kind}: {failed.failure.message})")
         elif event.HasField("activity_task_timed_out_event_attributes"):
             late = event.activity_task_timed_out_event_attributes
             self._tell(late.scheduled_event_id, at, "step_failed", "failed (Timeout)")
@@ -141,6 +133,8 @@ class _Reader:
         told = failure_of(await self._converter.decode_failure(failed.failure), 0)
         step, attempt = self._scheduled[failed.scheduled_event_id][1], self._begun.get(failed.scheduled_event_id)
         self._failure = told.model_copy(update={"retryable": True, "step": step, "attempt": attempt})
+        words = f"failed ({told.type}: {told.message})"
+        self._tell(failed.scheduled_event_id, _at(event.event_time), "step_failed", words)
 
     def _start(self, event: HistoryEvent, at: datetime) -> None:
         started = event.activity_task_started_event_attributes

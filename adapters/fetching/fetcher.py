@@ -57,9 +57,6 @@ class HttpPhotoFetcher:
         except (httpx.TransportError, zlib.error) as error:
             raise Unavailable(f"{_host(url)} could not be read: {type(error).__name__}") from None
 
-    async def close(self) -> None:
-        """Nothing is left open between fetches; here so that every provider can be closed alike."""
-
     def _client(self) -> httpx.AsyncClient:
         transport = CheckedTransport(self._allow_private, self._verify)
         return httpx.AsyncClient(transport=transport, timeout=self._timeout, headers=_HEADERS, trust_env=False)
