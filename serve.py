@@ -12,29 +12,17 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from adapters.build import blob_store
-from api.acceptance import Acceptance
 from api.app import VERSION, create_app
+from api.assembly import assemble
 from api.context import Services
-from api.identity import Authenticator
-from api.lookup import Lookup
 from api.relay import OutboxRelay
-from api.service import QueueService
-from api.stream import Tail
-from api.uploads import Uploads
 from config import Settings, load_settings
 from contracts.errors import Unavailable
 from contracts.ports import BlobStore
 from contracts.tasks import beside
 from readmodel.database import Database
-from readmodel.history import HistoryWriter
-from readmodel.intake import Intake
-from readmodel.jobs import JobQueries
-from readmodel.keys import ApiKeys
-from readmodel.workers import WorkerRegistry
 from telemetry import set_up_logging, set_up_tracing
 from temporal.client import connect
-from temporal.engine import TemporalEngine
-from temporal.ledger import TemporalLedger
 from temporal.plugin import queue_plugin
 from temporal.provisioning import provision
 from temporal.schedules import schedule_repair
@@ -51,7 +39,7 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
     tracing = set_up_tracing("spaces-api")
     blobs, database = blob_store(settings), Database(settings.database)
     client = await connect([*tracing, queue_plugin(blobs)], lazy=True)
-    services, relay = assemble(settings, client, blobs, database)
+    services, relay = services_of(settings, client, blobs, database)
     app = create_app(services)
     if tracing:
         from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
@@ -65,34 +53,18 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
         await database.close()
 
 
-def assemble(settings: Settings, client: Client, blobs: BlobStore, database: Database) -> tuple[Services, OutboxRelay]:
+def services_of(
+    settings: Settings, client: Client, blobs: BlobStore, database: Database
+) -> tuple[Services, OutboxRelay]:
     """Put the services of one API process together."""
-    engine, intake = TemporalEngine(client), Intake(database)
-    queries, keys = JobQueries(database), ApiKeys(database)
-    relay = OutboxRelay(intake, engine)
-    ledger, history = TemporalLedger(client), HistoryWriter(database)
-    services = Services(
-        queue=QueueService(
-            Acceptance(engine, ledger, intake, blobs, relay),
-            Lookup(engine, ledger, queries, history),
-            engine,
-            queries,
-            history,
-            relay,
-        ),
-        queries=queries,
-        keys=keys,
-        workers=WorkerRegistry(database),
-        uploads=Uploads(blobs, settings.upload_limit_mb * 1024 * 1024),
-        tail=Tail(queries),
-        authenticator=Authenticator(settings.the_admin_key(), keys),
-        database=database,
-        blobs=blobs,
-        engine=engine,
-        intake=intake,
+    return assemble(
+        client,
+        blobs,
+        database,
+        admin_key=settings.the_admin_key(),
+        upload_limit_bytes=settings.upload_limit_mb * 1024 * 1024,
         temporal_ui_url=settings.temporal_ui_url,
     )
-    return services, relay
 
 
 async def prepare(client: Client, database: Database, *, migrated: bool) -> None:

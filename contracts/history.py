@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from contracts.jobs import Job, JobFailure, JobHeader, JobStatus, Progress
+from contracts.jobs import Job, JobFailure, JobHeader, JobStatus, Priority, Progress
 from contracts.values import Instant, WireModel
 
 
@@ -19,7 +19,7 @@ class JobEvent(WireModel):
     at: Instant
     kind: str = Field(
         description="accepted, started, step_started, step_failed, step_completed, progress, dead, retried, "
-        "cancel_requested, completed, failed, cancelled, repaired"
+        "cancel_requested, held, released, dependency_ended, reprioritised, completed, failed, cancelled, repaired"
     )
     message: str
     actor: str | None = None
@@ -38,6 +38,10 @@ class JobChange(WireModel):
     header: JobHeader | None = None
     """Given by tellers that know it; lets the row be made when it is missing."""
     payload: Any = None
+    new_payload: Any = None
+    """An operator's edited payload; replaces the one there is."""
+    priority: Priority | None = None
+    """Given when it changed after the job was accepted."""
     run_id: str | None = None
     status: JobStatus | None = None
     attempts: int | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 
@@ -66,7 +66,16 @@ class JobHeader(WireModel):
     max_attempts: int
     created_at: Instant
     run_at: Instant | None = None
+    slot_at: Instant | None = None
+    """Its turn under the tenant's execution limit; it starts at the later of `run_at` and this."""
+    weight: float = 1.0
+    """The tenant's fairness weight when the job was accepted."""
     depends_on: tuple[str, ...] = ()
+    on_dependency_failure: Literal["cancel", "run"] = "cancel"
+    templated: bool = False
+    """The payload has `{{jobId.result.path}}` in it, to be filled from the results of `depends_on`."""
+    inline: bool = False
+    """The job may have been run by the API while Temporal was away: ask before the first step."""
     tags: tuple[str, ...] = ()
     schedule_id: str | None = None
     flow_id: str | None = None
@@ -102,10 +111,11 @@ PayloadT = TypeVar("PayloadT")
 
 
 class JobInput(WireModel, Generic[PayloadT]):
-    """What a job's workflow is started with."""
+    """What a job's workflow is started with: a payload, or for a templated job what becomes one."""
 
     header: JobHeader
-    payload: PayloadT
+    payload: PayloadT | None = None
+    template: Any = None
 
 
 class JobFailure(WireModel):
@@ -119,10 +129,32 @@ class JobFailure(WireModel):
 
 
 class RetryRequest(WireModel):
-    """An operator's wish to go on with a dead job."""
+    """An operator's wish to go on with a dead job: as it is, or edited; from its failed steps, or from the start.
+
+    `payload` is the whole new payload, already checked against the job type's model.
+    """
 
     actor: str
     request_id: str
+    payload: Any = None
+    priority: Priority | None = None
+    from_start: bool = False
+
+
+class PriorityRequest(WireModel):
+    """A wish that a waiting job's steps are queued with another priority. `steps`: ids of those that have not begun."""
+
+    priority: Priority
+    actor: str
+    reason: str
+    steps: tuple[str, ...] = ()
+
+
+class DependencyEnd(WireModel):
+    """What a job tells those that wait for it."""
+
+    job_id: str
+    status: JobStatus
 
 
 class DiscardRequest(WireModel):
@@ -147,6 +179,7 @@ class Job(WireModel):
     max_attempts: int
     created_at: Instant
     run_at: Instant | None = None
+    slot_at: Instant | None = Field(default=None, description="its turn under the tenant's execution limit")
     processed_at: Instant | None = None
     completed_at: Instant | None = None
     processing_time: int | None = Field(default=None, description="milliseconds from the first step to the end")
@@ -161,6 +194,8 @@ class Job(WireModel):
     redacted: bool = Field(default=False, description="true when this key may not read payload, result and error text")
     result_omitted: bool = Field(default=False, description="true in lists, when the result is too large for a list")
     notice: str | None = Field(default=None, description="what the caller should know, for example of an outage")
+
+    next_attempt_at: Instant | None = Field(default=None, description="when a step that failed is tried again")
 
     @classmethod
     def accepted(cls, header: JobHeader, payload: Any, notice: str | None = None) -> "Job":

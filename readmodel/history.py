@@ -16,7 +16,7 @@ from readmodel.documents import document
 from readmodel.events import append_events
 from readmodel.merge import JobState, accepted_state, merge
 from readmodel.rows import STATE_COLUMNS, header_values, insert_into, state_of, state_values, tag_values
-from readmodel.tables import JobEventRow, JobRow, JobTagRow
+from readmodel.tables import JobDependencyRow, JobEventRow, JobRow, JobTagRow
 
 
 class HistoryWriter:
@@ -50,6 +50,9 @@ async def insert_job(connection: AsyncConnection, header: JobHeader, state: JobS
         return False
     if tags := tag_values(header):
         await connection.execute(insert_into(connection, JobTagRow), tags)
+    if header.depends_on:
+        waits = [{"job_id": header.id, "depends_on": other} for other in dict.fromkeys(header.depends_on)]
+        await connection.execute(insert_into(connection, JobDependencyRow), waits)
     return True
 
 
@@ -63,17 +66,18 @@ async def _apply_to_job(
     """Write the changes of one job, by their place; return the status that each one set."""
     header = next((change.header for change in changes.values() if change.header), None)
     payload = next((document(change.payload) for change in changes.values() if change.payload is not None), None)
+    edited = next((document(c.new_payload) for c in reversed(changes.values()) if c.new_payload is not None), None)
     known = await _lock(connection, job_id)
     if known is None and header is not None:
         begun = await _told_before(connection, job_id)
         state, statuses = _fold(_fold(accepted_state(header), begun)[0], changes)
-        if await insert_job(connection, header, state, payload):
+        if await insert_job(connection, header, state, edited or payload):
             return statuses
         known = await _lock(connection, job_id)  # somebody else was quicker
     if known is None:
         return {place: change.status for place, change in changes.items()}
     state, statuses = _fold(known[0], changes)
-    await _update(connection, job_id, known, state, payload)
+    await _update(connection, job_id, known, state, edited or (payload if known[1] else None))
     return statuses
 
 
@@ -109,7 +113,7 @@ async def _update(
     connection: AsyncConnection, job_id: str, known: tuple[JobState, bool], state: JobState, payload: str | None
 ) -> None:
     values = state_values(state) if state != known[0] else {}
-    if known[1] and payload is not None:
+    if payload is not None:
         values["payload"] = payload
     if values:
         await connection.execute(update(JobRow).where(JobRow.id == job_id).values(values))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts.history import JobChange
-from contracts.jobs import JobFailure, JobHeader, JobStatus, Progress
+from contracts.jobs import JobFailure, JobHeader, JobStatus, Priority, Progress
 
 _OPEN_ORDER = {JobStatus.PENDING: 0, JobStatus.PROCESSING: 1, JobStatus.RETRYING: 2, JobStatus.DEAD: 3}
 
@@ -20,6 +20,8 @@ class JobState:
 
     status: JobStatus
     status_at: datetime
+    priority: Priority = Priority.NORMAL
+    priority_at: datetime | None = None
     attempts: int = 0
     processed_at: datetime | None = None
     completed_at: datetime | None = None
@@ -35,7 +37,7 @@ class JobState:
 
 def accepted_state(header: JobHeader) -> JobState:
     """Return the state of a job of which nothing is known but that it was accepted."""
-    return JobState(status=JobStatus.PENDING, status_at=header.created_at)
+    return JobState(status=JobStatus.PENDING, status_at=header.created_at, priority=header.priority)
 
 
 def merge(state: JobState, change: JobChange) -> JobState:
@@ -106,7 +108,7 @@ def _with_facts(state: JobState, change: JobChange) -> JobState:
         "attempts": max(state.attempts, change.attempts or 0),
         "processed_at": _earliest(state.processed_at, change.processed_at),
     }
-    for name in ("run_id", "worker", "progress"):
+    for name in ("run_id", "worker", "progress", "priority"):
         told, told_at = getattr(change, name), getattr(state, f"{name}_at")
         newer = told_at is None or (change.at, str(told)) >= (told_at, str(getattr(state, name)))
         if told is not None and newer:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.jobs import Job, JobFailure, JobHeader, JobMetadata, JobStatus, Progress
+from contracts.jobs import Job, JobFailure, JobHeader, JobMetadata, JobStatus, Priority, Progress
 from readmodel.documents import document, from_text
 from readmodel.merge import JobState
 from readmodel.tables import Base, JobRow
@@ -16,6 +16,8 @@ from readmodel.tables import Base, JobRow
 STATE_COLUMNS = (
     JobRow.status,
     JobRow.status_at,
+    JobRow.priority,
+    JobRow.priority_at,
     JobRow.attempts,
     JobRow.processed_at,
     JobRow.completed_at,
@@ -28,7 +30,7 @@ STATE_COLUMNS = (
     JobRow.result,
     JobRow.error,
 )
-_SAME_IN_HEADER = ("id", "tenant_id", "job_type", "priority", "max_attempts", "created_at", "run_at")
+_SAME_IN_HEADER = ("id", "tenant_id", "job_type", "priority", "max_attempts", "created_at", "run_at", "slot_at")
 _SAME_IN_JOB = (*_SAME_IN_HEADER, "status", "attempts", "processed_at", "completed_at", "worker", "progress")
 _SAME_IN_BOTH = ("depends_on", "tags", "schedule_id", "flow_id")
 
@@ -69,7 +71,7 @@ def state_values(state: JobState) -> dict[str, Any]:
 def state_of(row: Row[Any]) -> JobState:
     """Return the state in a row of `STATE_COLUMNS`."""
     values = {column.key: getattr(row, column.key) for column in STATE_COLUMNS}
-    values["status"] = JobStatus(row.status)
+    values |= {"status": JobStatus(row.status), "priority": Priority(row.priority)}
     values["progress"] = Progress.model_validate(row.progress) if row.progress else None
     values["result"] = from_text(row.result)
     values["error"] = JobFailure.model_validate_json(row.error) if row.error else None
@@ -84,7 +86,7 @@ def header_of(row: Row[Any]) -> JobHeader:
 
 def job_of(row: Row[Any], *, result_omitted: bool = False) -> Job:
     """Return the job in a row of all job columns. Durations are whole milliseconds, never negative."""
-    due = max(row.created_at, row.run_at or row.created_at)
+    due = max(row.created_at, row.run_at or row.created_at, row.slot_at or row.created_at)
     return Job(
         **{name: getattr(row, name) for name in (*_SAME_IN_JOB, *_SAME_IN_BOTH)},
         payload=from_text(row.payload),

@@ -26,7 +26,7 @@ from config import Settings
 from contracts.ports import JobHistory
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
-from serve import assemble
+from serve import services_of
 from temporal.buffer import BufferedHistory
 from temporal.devserver import DevServer
 from temporal.interceptors.chain import StepObserver
@@ -141,7 +141,7 @@ def run_api(client: Client, providers: Providers, tmp_path: Path) -> RunApi:
     async def run(temporal: Client = client, database_url: str | None = None) -> AsyncIterator[Api]:
         settings = Settings(data_dir=tmp_path, admin_key=SecretStr(ADMIN_KEY), upload_limit_mb=1)
         database = Database(database_url or settings.database)
-        services, relay = assemble(settings, temporal, providers.blobs, database)
+        services, relay = services_of(settings, temporal, providers.blobs, database)
         async with _served(services) as url, relay.running():
             headers = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Tenant-Id": "acme"}
             async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as http:

@@ -1,0 +1,37 @@
+"""Tables of the read model: the record of every job, and what must survive a restart beside Temporal.
+
+A change here needs a revision in `migrations/versions/`; a test compares the two on both databases.
+No table names a schema: on PostgreSQL the search path points to `spaces_queue`, SQLite has none.
+"""
+
+from readmodel.tables.base import SCHEMA, Base, BigId
+from readmodel.tables.control import AlertRow, BulkActionRow, PauseRow, RateSlotRow, SlowdownRow, TenantLimitsRow
+from readmodel.tables.intake import IdempotencyKeyRow, OutboxRow
+from readmodel.tables.jobs import STILL_OPEN, FlowRow, JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
+from readmodel.tables.processes import ApiKeyRow, WorkerRow
+from readmodel.tables.statistics import JobCountRow, JobDurationRow
+
+__all__ = [
+    "SCHEMA",
+    "STILL_OPEN",
+    "AlertRow",
+    "ApiKeyRow",
+    "Base",
+    "BigId",
+    "BulkActionRow",
+    "FlowRow",
+    "IdempotencyKeyRow",
+    "JobCountRow",
+    "JobDependencyRow",
+    "JobDurationRow",
+    "JobEventRow",
+    "JobRow",
+    "JobTagRow",
+    "OutboxRow",
+    "PauseRow",
+    "RateSlotRow",
+    "RemovedJobRow",
+    "SlowdownRow",
+    "TenantLimitsRow",
+    "WorkerRow",
+]

@@ -1,0 +1,99 @@
+"""What people and rules decided about the queue: pauses, limits, slowdowns, alerts, bulk actions."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Float, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from readmodel.tables.base import Base
+
+
+class PauseRow(Base):
+    """A pause in force. `tenant_id` is `*` for all tenants; after `until` it is over, also while the row is there."""
+
+    __tablename__ = "pauses"
+
+    job_type: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    actor: Mapped[str]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+
+
+class TenantLimitsRow(Base):
+    """What a tenant may use; a tenant without a row has the defaults."""
+
+    __tablename__ = "tenant_limits"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    limits: Mapped[dict[str, Any]]
+    updated_at: Mapped[datetime]
+    updated_by: Mapped[str]
+
+
+class RateSlotRow(Base):
+    """The next free turn of a tenant whose executions of a job type are limited."""
+
+    __tablename__ = "rate_slots"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    job_type: Mapped[str] = mapped_column(primary_key=True)
+    next_at: Mapped[datetime]
+
+
+class SlowdownRow(Base):
+    """A tenant that is slowed down for a while, by a rule. `factor`: share of its limits that is left, in (0, 1]."""
+
+    __tablename__ = "slowdowns"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    factor: Mapped[float] = mapped_column(Float)
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+
+
+class AlertRow(Base):
+    """Something that a person should look at. The same `key` again, while not acknowledged, only counts up."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (Index(None, "created_at", "id"), Index(None, "key", "acknowledged_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    kind: Mapped[str]
+    severity: Mapped[str]
+    tenant_id: Mapped[str | None]
+    job_type: Mapped[str | None]
+    message: Mapped[str]
+    details: Mapped[dict[str, Any]]
+    count: Mapped[int]
+    created_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
+
+
+class BulkActionRow(Base):
+    """One action on many jobs, and how far it is. `tenant_id`: the scope it acts in, `*` for all."""
+
+    __tablename__ = "bulk_actions"
+    __table_args__ = (Index(None, "tenant_id", "created_at", "id"), Index(None, "created_at", "id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]
+    action: Mapped[str]
+    filter: Mapped[dict[str, Any]]
+    reason: Mapped[str]
+    actor: Mapped[str]
+    status: Mapped[str]
+    matched: Mapped[int]
+    done: Mapped[int]
+    skipped: Mapped[int]
+    failed: Mapped[int]
+    last_error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

@@ -1,0 +1,40 @@
+"""Roll-ups: counts of ended jobs per minute and per day, so that no figure has to read the history."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from readmodel.tables.base import Base
+
+
+class JobCountRow(Base):
+    """Jobs that ended in one stretch of time. `grain`: `minute` (kept two days) or `day`; sums in milliseconds."""
+
+    __tablename__ = "job_counts"
+
+    grain: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    job_type: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    wait_ms: Mapped[int] = mapped_column(BigInteger)
+    run_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class JobDurationRow(Base):
+    """How many of the jobs that ended in one stretch of time waited, or ran, about so long (see `bucket`).
+
+    `measure`: `wait` or `run`. `bucket`: a step of a logarithmic scale of milliseconds.
+    """
+
+    __tablename__ = "job_durations"
+
+    grain: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    job_type: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    measure: Mapped[str] = mapped_column(primary_key=True)
+    bucket: Mapped[int] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
