@@ -13,6 +13,7 @@ from readmodel.history import HistoryWriter
 from readmodel.jobs import JobQueries
 from telemetry import set_up_logging
 from temporal.client import connect
+from temporal.dependencies import TemporalJobs
 from temporal.ledger import TemporalLedger
 from temporal.plugin import queue_plugin
 
@@ -23,7 +24,9 @@ async def reconcile(settings: Settings, *, deep: bool, close_lost: bool) -> str:
     client = await connect([queue_plugin(blob_store(settings))])
     try:
         await database.migrate()
-        repair = RepairActivities(TemporalLedger(client), HistoryWriter(database), JobQueries(database))
+        queries = JobQueries(database)
+        others = TemporalJobs(client, queries)
+        repair = RepairActivities(TemporalLedger(client), HistoryWriter(database), queries, others)
         report = await repair.repair(RepairInput(deep=deep, close_lost=close_lost))
     finally:
         await database.close()

@@ -11,11 +11,13 @@ from adapters.build import blob_store, step_providers
 from config import Settings, load_settings
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
+from readmodel.inline import InlineRecord
 from readmodel.jobs import JobQueries
 from readmodel.workers import WorkerRegistry
 from telemetry import set_up_logging, set_up_tracing
 from temporal.buffer import BufferedHistory
 from temporal.client import connect_when_up
+from temporal.dependencies import TemporalJobs
 from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.ledger import TemporalLedger
@@ -39,7 +41,9 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
     if client is None:
         return
     async with history.running(), step_providers(settings, blobs, min(slots, processors)) as providers:
-        providers |= {"history": history, "ledger": TemporalLedger(client), "standings": JobQueries(database)}
+        queries = JobQueries(database)
+        providers |= {"history": history, "ledger": TemporalLedger(client), "standings": queries}
+        providers |= {"others": TemporalJobs(client, queries), "inline": InlineRecord(database)}
         workers = [build_worker(client, queue, providers, slots, drain) for queue in queues]
         await WorkerPool(name, queues, slots, tally, WorkerRegistry(database).beat).run(workers, stop)
     await database.close()

@@ -7,11 +7,12 @@ from temporalio import activity
 
 from contracts.history import JobChange, JobEvent
 from contracts.jobs import JobFailure, JobStatus
-from contracts.ports import Execution, JobHistory, JobLedger, JobStandings
+from contracts.ports import Execution, JobHistory, JobLedger, JobStandings, OtherJobs
 from contracts.repair import RepairInput, RepairReport
 from contracts.values import job_type_of, tenant_of
 
 BATCH = 200
+UNHEARD_AFTER = timedelta(seconds=10)
 LOST_AFTER = timedelta(minutes=1)
 """A job accepted this long ago that neither Temporal nor the outbox has is lost."""
 
@@ -19,10 +20,11 @@ LOST_AFTER = timedelta(minutes=1)
 class RepairActivities:
     """Compares and repairs; what agrees is left alone."""
 
-    def __init__(self, ledger: JobLedger, history: JobHistory, standings: JobStandings) -> None:
+    def __init__(self, ledger: JobLedger, history: JobHistory, standings: JobStandings, others: OtherJobs) -> None:
         self._ledger = ledger
         self._history = history
         self._standings = standings
+        self._others = others
 
     @activity.defn(name="system.repair")
     async def repair(self, step: RepairInput) -> RepairReport:
@@ -39,6 +41,7 @@ class RepairActivities:
             seen.update(execution.job_id for execution in batch)
             for job_id in await self._differing(batch, deep=step.deep):
                 repaired += await self._restore(job_id)
+        await self._tell_dependants(began)
         lost = await self._lost(seen, close=step.close_lost) if step.since is None else 0
         return RepairReport(began_at=began, compared=len(seen), repaired=repaired, lost=lost)
 
@@ -54,6 +57,11 @@ class RepairActivities:
             return False
         await self._history.apply([change])
         return True
+
+    async def _tell_dependants(self, now: datetime) -> None:
+        """Tell jobs that still wait for one that ended: a terminated run told nobody. Telling twice is harmless."""
+        for waiting, end in await self._standings.unheard(now - UNHEARD_AFTER, BATCH):
+            await self._others.tell(waiting, end)
 
     async def _lost(self, seen: set[str], *, close: bool) -> int:
         """Count the open jobs that Temporal does not know, and end them when told to.

@@ -9,8 +9,9 @@ JobError
 │   ├── Forbidden                                  HTTP 403
 │   ├── Unauthorized                               HTTP 401
 │   └── Declined   a provider said no              HTTP 402
-└── Unavailable   the same request may work later  retried, HTTP 503
-    └── RateLimited   carries how long to wait     HTTP 429
+├── Unavailable   the same request may work later  retried, HTTP 503
+│   └── RateLimited   carries how long to wait     HTTP 429
+└── OutcomeUnknown   it may have been done          not retried: first find out
 
 A message names the thing and the value. No secret, no payload, no stack in a message.
 """
@@ -68,3 +69,7 @@ class Unavailable(JobError):  # noqa: N818
 
 class RateLimited(Unavailable):
     """Too much; `retry_after` says how long to wait."""
+
+
+class OutcomeUnknown(JobError):  # noqa: N818
+    """A side effect may or may not have happened. Doing it again could do it twice, so somebody must find out."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from temporalio.common import Priority as TemporalPriority
 from temporalio.common import RetryPolicy
+
+from contracts.repair import SYSTEM_QUEUE
 
 DEFAULT_MAX_ATTEMPTS = 5
 MAX_MAX_ATTEMPTS = 100
@@ -57,6 +60,14 @@ RECORD: dict[str, Any] = {
 
 Attempts are counted because the SDK does not hold local activities to their schedule_to_close while they retry.
 """
+
+CONTROL: dict[str, Any] = {
+    "task_queue": SYSTEM_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=30),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=5)),
+    "priority": TemporalPriority(priority_key=1),
+}
+"""The queue's own small steps: without them a job stands still, so they are tried until they succeed."""
 
 REPAIR: dict[str, Any] = {
     "start_to_close_timeout": timedelta(minutes=10),

@@ -3,14 +3,17 @@
 An adapter keeps the promises written here; `tests/` runs one suite per port over every adapter of it.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from contracts.ageing import WaitingJob
 from contracts.history import JobChange
-from contracts.jobs import JobStatus
+from contracts.inline import InlineOutcome
+from contracts.jobs import DependencyEnd, JobStatus, Priority
+from contracts.pauses import Pause
 from contracts.photos import PhotoAnalysis, PhotoProblem
 
 
@@ -144,6 +147,20 @@ class JobStandings(Protocol):
             Unavailable: The database did not answer.
         """
 
+    async def result_of(self, job_id: str) -> object:
+        """Return the recorded result of a job; None when it has none.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+    async def unheard(self, before: datetime, limit: int) -> Sequence[tuple[str, DependencyEnd]]:
+        """Return waiting jobs with a dependency that ended before then: it may have ended without telling them.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
     async def open_jobs(self, before: datetime, after_id: str, limit: int) -> Sequence[str]:
         """Return ids, in their order and after the given one, of jobs accepted before then that have not ended.
 
@@ -151,4 +168,133 @@ class JobStandings(Protocol):
 
         Raises:
             Unavailable: The database did not answer.
+        """
+
+
+class OtherJobs(Protocol):
+    """Other jobs, as one sees them that waits for them."""
+
+    async def watch(self, job_id: str, dependant: str) -> DependencyEnd | None:
+        """Have a job tell its dependant when it ends; return its end when it has ended already.
+
+        Raises:
+            Unavailable: Temporal did not answer, or the job is not started yet.
+        """
+
+    async def tell(self, dependant: str, end: DependencyEnd) -> None:
+        """Tell a waiting job that a dependency has ended; nothing happens when it waits no longer.
+
+        Raises:
+            Unavailable: Temporal did not answer.
+        """
+
+    async def result(self, job_id: str) -> object:
+        """Return the result of a job that has ended; None when it has none.
+
+        Raises:
+            Unavailable: Neither Temporal nor the database could tell.
+        """
+
+
+class InlineOutcomes(Protocol):
+    """What came of jobs that the API ran itself."""
+
+    async def outcome(self, job_id: str) -> InlineOutcome:
+        """Return whether the API runs the job, or has run it.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+
+class Holds(Protocol):
+    """Which steps must not begin now. Asked before every step, so it answers from memory and never fails."""
+
+    def reason_for(self, job_type: str, tenant_id: str) -> str | None:
+        """Return why the tenant's steps of this type are held; None when they may begin."""
+
+
+class PauseBook(Protocol):
+    """The pauses that were decided. They are the truth; rates and held jobs follow them."""
+
+    async def in_force(self, now: datetime) -> Sequence[Pause]:
+        """Return the pauses that hold at that instant.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+    async def find(self, job_type: str, tenant_id: str, now: datetime) -> Pause | None:
+        """Return the pause of this very scope that holds at that instant.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+    async def lift(self, job_type: str, tenant_id: str, since: datetime) -> bool:
+        """Remove exactly the pause of that `since`; False when it is gone, or another one has taken its place.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+
+class QueueRates(Protocol):
+    """The queues of steps, as far as they can be stopped."""
+
+    async def follow(self, job_type: str, decided: Callable[[], Awaitable[Pause | None]]) -> bool:
+        """Make a queue stand or go as decided; tell whether anything had to be changed. Safe to run twice, and by many.
+
+        decided: asked anew whenever something was changed, so that a decision made meanwhile is followed as well
+
+        Raises:
+            Unavailable: Temporal did not answer, or did not do it.
+        """
+
+
+class HeldJobs(Protocol):
+    """Jobs that stand still because their steps were held."""
+
+    async def held(self, job_type: str | None = None, tenant_id: str | None = None) -> Sequence[str]:
+        """Return the ids of held jobs, longest due first; None for all types, or all tenants.
+
+        A job that was held or released within the last moment may be missing, or still be among them.
+
+        Raises:
+            Unavailable: Temporal did not answer.
+        """
+
+    async def release(self, job_id: str) -> bool:
+        """Let a held job go on; return True when it was told to, as soon as its steps are queued again.
+
+        A job that is not held, or was told and has not acted yet, is left alone: releasing twice changes nothing.
+
+        Raises:
+            Unavailable: Temporal did not answer.
+        """
+
+
+class WaitingJobs(Protocol):
+    """Jobs that are due and of which no step has begun, as the record has them."""
+
+    async def waiting(
+        self, due_before: datetime, skip: Sequence[Pause], after: WaitingJob | None, limit: int
+    ) -> Sequence[WaitingJob]:
+        """Return up to `limit` jobs that may age and were due before then, oldest first, after the given one.
+
+        Jobs under the pauses to skip, and those that wait for other jobs, are not among them.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+
+class QueuedSteps(Protocol):
+    """Steps that stand in the queue and have not begun."""
+
+    async def raise_to(self, job_id: str, priority: Priority, reason: str) -> bool:
+        """Have the job's queued steps queued anew when their priority is lower; tell whether there were any.
+
+        Raises:
+            Unavailable: Temporal did not answer.
         """

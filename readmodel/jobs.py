@@ -5,14 +5,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, case, exists, func, select, tuple_
+from sqlalchemy.orm import aliased
 
-from contracts.jobs import Job, JobStatus
+from contracts.jobs import DependencyEnd, Job, JobStatus
 from readmodel.cursors import from_cursor, from_event_cursor, to_cursor
 from readmodel.database import Database
+from readmodel.documents import from_text
 from readmodel.events import StoredEvent, stored_event
 from readmodel.filters import JobFilter
 from readmodel.rows import job_of
-from readmodel.tables import STILL_OPEN, JobEventRow, JobRow, OutboxRow
+from readmodel.tables import STILL_OPEN, JobDependencyRow, JobEventRow, JobRow, OutboxRow
 
 LARGEST_LISTED_RESULT = 32 * 1024
 """Bytes of a result's JSON text, above which lists leave it out."""
@@ -92,6 +94,25 @@ class JobQueries:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         return {row.id: JobStatus(row.status) for row in rows}
+
+    async def result_of(self, job_id: str) -> object:
+        """Return the recorded result of a job; None when it has none."""
+        async with self._database.read() as connection:
+            return from_text(await connection.scalar(select(JobRow.result).where(JobRow.id == job_id)))
+
+    async def unheard(self, before: datetime, limit: int) -> Sequence[tuple[str, DependencyEnd]]:
+        """Return waiting jobs with a dependency that ended before then: it may have ended without telling them."""
+        waiting, other = aliased(JobRow), aliased(JobRow)
+        query = (
+            select(JobDependencyRow.job_id, other.id, other.status)
+            .join(waiting, waiting.id == JobDependencyRow.job_id)
+            .join(other, other.id == JobDependencyRow.depends_on)
+            .where(waiting.status == JobStatus.PENDING, waiting.processed_at.is_(None), other.completed_at < before)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return [(row[0], DependencyEnd(job_id=row[1], status=JobStatus(row[2]))) for row in rows]
 
     async def open_jobs(self, before: datetime, after_id: str, limit: int) -> Sequence[str]:
         """Return ids, in their order and after the given one, of jobs accepted before then that have not ended.

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
     Client,
     WorkflowExecutionDescription,
@@ -32,13 +33,35 @@ TASK_TIMEOUT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
+class LiveStep:
+    """A step that is queued, runs, or waits for its next attempt. `attempt`: the running or the coming one."""
+
+    id: str
+    name: str
+    running: bool
+    attempt: int
+    max_attempts: int
+    next_attempt_at: datetime | None = None
+    worker: str | None = None
+    error_type: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class LiveJob:
-    """What Temporal says of a job now."""
+    """What Temporal says of a job now. `standing`: `dead` or `held`, when it stands still."""
 
     ended: bool
     status: JobStatus
     attempts: int = 0
     worker: str | None = None
+    standing: str | None = None
+    steps: tuple[LiveStep, ...] = ()
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        """When the first of the steps that failed is tried again."""
+        return min((step.next_attempt_at for step in self.steps if step.next_attempt_at), default=None)
 
 
 class TemporalEngine:
@@ -55,20 +78,15 @@ class TemporalEngine:
         Raises:
             Unavailable: Temporal did not answer in time; the job may or may not have started.
         """
-        delay = header.run_at - datetime.now(UTC) if header.run_at else None
         try:
             await answer(
                 self._client.start_workflow(
                     header.job_type,
-                    JobInput[Any](header=header, payload=payload),
+                    job_input(header, payload),
                     id=header.id,
-                    task_queue=header.job_type,
-                    task_timeout=TASK_TIMEOUT,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    start_delay=delay if delay and delay > timedelta(0) else None,
-                    priority=TemporalPriority(priority_key=header.priority.key, fairness_key=header.tenant_id),
-                    search_attributes=_attributes(header),
-                    static_summary=f"{header.job_type} of {header.tenant_id}",
+                    start_delay=_delay(header),
+                    **start_options(header),
                 )
             )
         except WorkflowAlreadyStartedError:
@@ -134,6 +152,33 @@ class TemporalEngine:
         return self._client.get_workflow_handle(job_id)
 
 
+def job_input(header: JobHeader, payload: Any) -> JobInput[Any]:
+    """Return what a job's workflow is started with."""
+    if header.templated:
+        return JobInput[Any](header=header, template=payload)
+    return JobInput[Any](header=header, payload=payload)
+
+
+def start_options(header: JobHeader) -> dict[str, Any]:
+    """Return how a job's workflow is started, by a request or by a schedule: its queue, priority and attributes."""
+    return {
+        "task_queue": header.job_type,
+        "task_timeout": TASK_TIMEOUT,
+        "priority": TemporalPriority(
+            priority_key=header.priority.key, fairness_key=header.tenant_id, fairness_weight=header.weight
+        ),
+        "static_summary": f"{header.job_type} of {header.tenant_id}",
+        "search_attributes": _attributes(header),
+    }
+
+
+def _delay(header: JobHeader) -> timedelta | None:
+    """Return how long the start waits: until the job is due and, under an execution limit, has its turn."""
+    due = max(filter(None, (header.run_at, header.slot_at)), default=None)
+    delay = due - datetime.now(UTC) if due else timedelta(0)
+    return delay if delay > timedelta(0) else None
+
+
 def _attributes(header: JobHeader) -> TypedSearchAttributes:
     pairs = [SearchAttributePair(TENANT_ID, header.tenant_id), SearchAttributePair(JOB_TYPE, header.job_type)]
     return TypedSearchAttributes(pairs)
@@ -159,14 +204,33 @@ _ENDED = {
 def _live(described: WorkflowExecutionDescription) -> LiveJob:
     if described.status not in {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW, None}:
         return LiveJob(ended=True, status=_ENDED.get(described.status, JobStatus.FAILED))
-    pending = described.raw_description.pending_activities
-    attempts = max((step.attempt for step in pending), default=0)
-    begun = [step for step in pending if step.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED]
-    if described.typed_search_attributes.get(JOB_STATUS) == JobStatus.DEAD:
+    steps = tuple(_step(pending) for pending in described.raw_description.pending_activities)
+    standing = described.typed_search_attributes.get(JOB_STATUS)
+    attempts = max((step.attempt for step in steps), default=0)
+    begun = [step for step in steps if step.running]
+    if standing == JobStatus.DEAD:
         status = JobStatus.DEAD
     elif attempts > 1:
         status = JobStatus.RETRYING
     else:
         status = JobStatus.PROCESSING if begun else JobStatus.PENDING
-    worker = next((step.last_worker_identity for step in begun if step.last_worker_identity), None)
-    return LiveJob(ended=False, status=status, attempts=attempts if begun or attempts > 1 else 0, worker=worker)
+    worker = next((step.worker for step in begun if step.worker), None)
+    counted = attempts if begun or attempts > 1 else 0
+    return LiveJob(False, status, attempts=counted, worker=worker, standing=standing, steps=steps)
+
+
+def _step(pending: PendingActivityInfo) -> LiveStep:
+    failure = pending.last_failure
+    waits = pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+    later = waits and pending.attempt > 1 and pending.HasField("next_attempt_schedule_time")
+    return LiveStep(
+        id=pending.activity_id,
+        name=pending.activity_type.name,
+        running=not waits,
+        attempt=pending.attempt,
+        max_attempts=pending.maximum_attempts,
+        next_attempt_at=pending.next_attempt_schedule_time.ToDatetime(tzinfo=UTC) if later else None,
+        worker=pending.last_worker_identity or None,
+        error_type=failure.application_failure_info.type or ("Timeout" if failure.message else None),
+        error=failure.message or None,
+    )

@@ -13,13 +13,14 @@ from temporalio.service import RPCError
 
 from contracts.errors import NotFound
 from contracts.history import JobChange, JobEvent, accepted_event, dead_key, dead_message, end_key
-from contracts.jobs import JobFailure, JobInput, JobStatus
+from contracts.jobs import JobFailure, JobInput, JobStatus, RetryRequest
 from contracts.ports import Execution
 from contracts.search_attributes import JOB_STATUS, JOB_TYPE
 from temporal.calls import answer, away
 from temporal.interceptors.steps import step_key
 from temporal.registry import JOB_TYPES
-from workflows.failures import failure_of
+from workflows.failures import DEPENDENCY_FAILED, failure_of
+from workflows.job import own_header
 
 READ_SECONDS = 10.0
 """Longest wait for a whole history: one of 500 photos has some thousand events."""
@@ -81,21 +82,24 @@ class _Reader:
         first = history.events[0].workflow_execution_started_event_attributes
         inputs = await self._converter.decode(first.input.payloads, [JobInput[Any]])
         job: JobInput[Any] = inputs[0]
+        header = own_header(job.header, job_id, _at(history.events[0].event_time))
         self._run_id = first.original_execution_run_id
-        self._events.append(accepted_event(job.header))
+        self._events.append(accepted_event(header))
         for event in history.events:
             self._step(event)
             if event.HasField("activity_task_failed_event_attributes"):
                 await self._failed(event)
+            if event.HasField("workflow_execution_update_accepted_event_attributes"):
+                await self._edited(event)
             if event.event_type in ENDINGS:
-                await self._end(event, job.header.max_attempts)
+                await self._end(event, header.max_attempts)
         return JobChange(
             job_id=job_id,
-            tenant_id=job.header.tenant_id,
-            job_type=job.header.job_type,
+            tenant_id=header.tenant_id,
+            job_type=header.job_type,
             at=_at(history.events[-1].event_time),
-            header=job.header,
-            payload=job.payload,
+            header=header,
+            payload=job.template if header.templated else job.payload,
             run_id=self._run_id,
             events=tuple(self._events),
             **self._said,
@@ -120,13 +124,23 @@ class _Reader:
     def _decided(self, event: HistoryEvent) -> None:
         fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
         dead = b"dead" in fields[JOB_STATUS.name].data if JOB_STATUS.name in fields else False
-        self._said["status"] = JobStatus.DEAD if dead else JobStatus.PROCESSING
+        begun = JobStatus.PROCESSING if self._begun else JobStatus.PENDING
+        self._said["status"] = JobStatus.DEAD if dead else begun
         self._said["error"] = self._failure if dead else None
         if dead:
             self._deaths += 1
             message = dead_message(self._failure)
             key, at = dead_key(self._run_id, self._deaths), _at(event.event_time)
             self._events.append(JobEvent(key=key, at=at, kind="dead", message=message))
+
+    async def _edited(self, event: HistoryEvent) -> None:
+        """Take over what an operator changed when letting a dead job go on."""
+        request = event.workflow_execution_update_accepted_event_attributes.accepted_request
+        if request.input.name != "retry":
+            return
+        edit: RetryRequest = (await self._converter.decode(request.input.args.payloads, [RetryRequest]))[0]
+        edits = {"new_payload": edit.payload, "priority": edit.priority}
+        self._said |= {name: value for name, value in edits.items() if value is not None}
 
     async def _failed(self, event: HistoryEvent) -> None:
         failed = event.activity_task_failed_event_attributes
@@ -159,6 +173,8 @@ class _Reader:
         status = ENDINGS[event.event_type]
         at = _at(event.event_time)
         error = await self._error(event, max_attempts)
+        if error and error.type == DEPENDENCY_FAILED:
+            status = JobStatus.CANCELLED
         if event.HasField("workflow_execution_completed_event_attributes"):
             payloads = event.workflow_execution_completed_event_attributes.result.payloads
             self._said["result"] = (await self._converter.decode(payloads))[0] if payloads else None

@@ -8,7 +8,9 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.dependencies import DependencyActivities
 from activities.history import HistoryActivities
+from activities.inline import InlineActivities
 from activities.repair import RepairActivities
 from contracts.repair import SYSTEM_QUEUE
 from temporal.registry import JOB_TYPES
@@ -16,6 +18,10 @@ from workflows.repair import RepairWorkflow
 
 QUEUES = (*JOB_TYPES, SYSTEM_QUEUE)
 """All task queues there are."""
+
+SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (RepairWorkflow,)
+SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (RepairActivities, DependencyActivities, InlineActivities)
+"""What the service does for itself, on its own queue."""
 
 RESULT_WAITS = timedelta(seconds=1)
 """How long a dead worker's sticky queue holds back a job's next task (10 s by default)."""
@@ -28,11 +34,11 @@ def build_worker(client: Client, queue: str, providers: Mapping[str, object], sl
     The backlog forms in the activity queue, where priority, fairness, pause and rate act; eager activities would pass
     them by and stay off. Workflow tasks are short and get plenty of room.
     """
-    workflow, steps = _served(queue, providers)
+    workflows, steps = _served(queue, providers)
     return Worker(
         client,
         task_queue=queue,
-        workflows=[workflow],
+        workflows=workflows,
         activities=steps,
         max_concurrent_activities=slots,
         max_concurrent_workflow_tasks=100,
@@ -45,12 +51,12 @@ def build_worker(client: Client, queue: str, providers: Mapping[str, object], sl
     )
 
 
-def _served(queue: str, providers: Mapping[str, object]) -> tuple[type[Any], list[Callable[..., Any]]]:
-    record = _steps(_made(HistoryActivities, providers))
+def _served(queue: str, providers: Mapping[str, object]) -> tuple[list[type[Any]], list[Callable[..., Any]]]:
     if queue == SYSTEM_QUEUE:
-        return RepairWorkflow, _steps(_made(RepairActivities, providers))
+        return list(SYSTEM_WORKFLOWS), [step for kind in SYSTEM_ACTIVITIES for step in _steps(_made(kind, providers))]
     job_type = JOB_TYPES[queue]
-    return job_type.workflow, [*_steps(_made(job_type.activities, providers)), *record]
+    steps = [step for kind in (job_type.activities, HistoryActivities) for step in _steps(_made(kind, providers))]
+    return [job_type.workflow], steps
 
 
 def _made(kind: type[Any], providers: Mapping[str, object]) -> object:

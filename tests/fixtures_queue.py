@@ -24,13 +24,18 @@ from api.context import Services
 from api.relay import OutboxRelay
 from config import Settings
 from contracts.ports import JobHistory
+from contracts.repair import SYSTEM_QUEUE
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
+from readmodel.inline import InlineRecord
+from readmodel.jobs import JobQueries
 from serve import services_of
 from temporal.buffer import BufferedHistory
+from temporal.dependencies import TemporalJobs
 from temporal.devserver import DevServer
 from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
+from temporal.ledger import TemporalLedger
 from temporal.plugin import queue_plugin
 from temporal.provisioning import provision
 from temporal.workers import build_worker
@@ -107,6 +112,35 @@ def run_worker(connect: Connect, providers: Providers) -> RunWorker:
         }
         worker = build_worker(client, "photo_processing", given, slots=8, drain=timedelta(seconds=1))
         async with buffered.running(), worker:
+            yield
+
+    return run
+
+
+def system_providers(client: Client, database: Database) -> dict[str, object]:
+    """Return what the steps of the system queue work with, as worker.py hands it to them."""
+    queries = JobQueries(database)
+    return {
+        "ledger": TemporalLedger(client),
+        "history": HistoryWriter(database),
+        "standings": queries,
+        "others": TemporalJobs(client, queries),
+        "inline": InlineRecord(database),
+    }
+
+
+RunSystem = Callable[[Database], AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture
+def run_system(connect: Connect, providers: Providers) -> RunSystem:
+    """Run a worker of the system queue on a database, as `async with run_system(database):`."""
+
+    @asynccontextmanager
+    async def run(database: Database) -> AsyncIterator[None]:
+        client = await connect(queue_plugin(providers.blobs))
+        given = system_providers(client, database)
+        async with build_worker(client, SYSTEM_QUEUE, given, slots=4, drain=timedelta(seconds=1)):
             yield
 
     return run

@@ -4,6 +4,14 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 from contracts.jobs import JobFailure
 
+HELD = "Held"
+"""A worker gave the step back before it began: its tenant, or what it needs, is paused."""
+OUTCOME_UNKNOWN = "OutcomeUnknown"
+SET_ASIDE = "SetAside"
+DEPENDENCY_FAILED = "DependencyFailed"
+UNDECIDED = frozenset({HELD, OUTCOME_UNKNOWN, SET_ASIDE})
+"""Failures that Temporal does not retry and that do not end the job either: somebody, or something, decides."""
+
 _TIMEOUTS = {
     TimeoutType.START_TO_CLOSE: "the step did not finish in its time",
     TimeoutType.HEARTBEAT: "the worker running the step stopped answering",
@@ -36,3 +44,10 @@ def _message(cause: BaseException) -> str:
     if isinstance(cause, TimeoutError):
         return _TIMEOUTS.get(cause.type or TimeoutType.START_TO_CLOSE, "the step ran out of time")
     return cause.message if isinstance(cause, FailureError) else str(cause)
+
+
+def spent_attempts(error: BaseException) -> int:
+    """Return how many attempts a held step had behind it."""
+    cause = error.cause if isinstance(error, ActivityError) else None
+    details = cause.details if isinstance(cause, ApplicationError) else ()
+    return max(0, int(details[1]) - 1) if len(details) > 1 else 0

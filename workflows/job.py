@@ -1,24 +1,44 @@
-"""What every job type shares: steps with bounded parallelism, progress, dead letters, the record of the end.
+"""What every job type shares: gates before the story, its steps, dead letters, the record of the end.
 
 A job type's own file holds its business only: it calls `carry_out` with its story, and `step` for each step.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar, cast
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.jobs import DiscardRequest, JobFailure, JobHeader, JobInput, JobPayload, Progress, RetryRequest
+    from pydantic import ValidationError
+
+    from contracts.jobs import (
+        DependencyEnd,
+        DiscardRequest,
+        JobHeader,
+        JobInput,
+        JobPayload,
+        PriorityRequest,
+        Progress,
+        RetryRequest,
+    )
     from contracts.policies import StepPolicy
-    from workflows.failures import failure_of
+    from workflows.dependencies import Dependencies
+    from workflows.failures import HELD, UNDECIDED, failure_of, spent_attempts
+    from workflows.inline import inline_outcome
+    from workflows.standstill import Standstill, StartAgain
+    from workflows.steps import StepMemory, StepQueue
     from workflows.telling import Teller
 
 PayloadT = TypeVar("PayloadT", bound=JobPayload)
 ResultT = TypeVar("ResultT")
 ArgumentT = TypeVar("ArgumentT")
+
+
+SOON = timedelta(seconds=1)
+"""Nobody minds a job that starts this much early; the clocks of two machines may differ by as much."""
 
 
 class JobWorkflow:
@@ -28,52 +48,64 @@ class JobWorkflow:
     """Steps of one job in the queue at once: enough to keep workers busy, few enough to leave room for other jobs."""
 
     def __init__(self) -> None:
-        self._teller: Teller | None = None
         self._header: JobHeader
-        self._slots = asyncio.Semaphore(self.parallel_steps)
-        self._moving = 0
-        self._stuck: dict[object, JobFailure] = {}
-        self._round = 0
-        self._discarded: DiscardRequest | None = None
+        self._payload: type[JobPayload]
+        self._teller: Teller | None = None
+        self._queue = StepQueue(self.parallel_steps)
+        self._memory = StepMemory()
+        self._still = Standstill(self._queue)
+        self._dependencies = Dependencies()
 
     # -- for the job type's story ---------------------------------------------------------------------------------
 
     async def carry_out(self, job: JobInput[PayloadT], story: Callable[[PayloadT], Awaitable[ResultT]]) -> ResultT:
-        """Run the story; tell the read model how it goes and how it ended; return its result."""
-        self._header = job.header
-        self._teller = Teller(job.header, job.payload, self._dead)
+        """Run the story; tell the read model, and the jobs that wait for this one, how it ended; return its result."""
+        info = workflow.info()
+        self._header = own_header(job.header, info.workflow_id, info.start_time)
+        self._payload = type(job).__pydantic_generic_metadata__["args"][0]
+        self._teller = teller = Teller(self._header, self._still)
         try:
-            result = await story(job.payload)
+            await teller.began(job.payload)
+            result = cast(ResultT | None, await inline_outcome(self._header))
+            if result is None:
+                result = await self._told(await self._admitted(job), story)
         except (FailureError, asyncio.CancelledError) as error:
-            await self._teller.ended_badly(error)
+            await teller.ended_badly(error, self._dependencies.tell)
             raise
-        await self._teller.completed(result)
-        return result
+        return await teller.completed(result, self._dependencies.tell)
 
     async def step(
         self, method: Callable[[Any, ArgumentT], Awaitable[ResultT]], argument: ArgumentT, policy: StepPolicy
     ) -> ResultT:
         """Run one step until it succeeds, is rejected, or an operator discards the job.
 
-        When its attempts are used up the step waits for an operator's retry; other steps of the job go on.
+        When its attempts are used up the step waits for an operator's retry; other steps of the job go on. While the
+        tenant is paused it waits for its release, and no attempt is spent.
 
         Raises:
             ActivityError: The step was rejected: asking again changes nothing.
             ApplicationError: An operator discarded the job.
         """
-        options = policy.options(self._header.max_attempts)
+        if self._memory.knows(method, argument):
+            return cast(ResultT, self._memory.recall(method, argument))
+        most, spent = self._header.max_attempts, 0
         while True:
-            self._moving += 1
+            await self._still.released()
             try:
-                async with self._slots:
-                    return await workflow.execute_activity_method(method, argument, **options)
+                result: ResultT = await self._queue.run(method, argument, policy.options(max(1, most - spent)))
             except FailureError as error:
-                failure = failure_of(error, self._header.max_attempts)
-                if is_cancelled_exception(error) or not failure.retryable:
+                failure = failure_of(error, most)
+                if is_cancelled_exception(error) or not (failure.retryable or failure.type in UNDECIDED):
                     raise
-            finally:
-                self._moving -= 1
-            await self._decision(failure)
+                if failure.type == HELD:
+                    spent += spent_attempts(error)
+                    self._still.hold(failure)
+                    continue
+            else:
+                self._memory.keep(method, argument, result)
+                return result
+            await self._still.decision(failure)
+            spent = 0
 
     def advance(self, message: str) -> None:
         """Say that one more of what the payload expected is done."""
@@ -89,42 +121,93 @@ class JobWorkflow:
 
     @workflow.update
     def retry(self, request: RetryRequest) -> None:
-        """Go on from the failed steps."""
+        """Go on with the dead job: with its failed steps, or its story again when it is edited or starts over."""
         assert self._teller  # noqa: S101  only a dead job passes the validator
-        self._teller.operator = request.actor
-        self._round += 1
+        self._teller.decided = request
+        if request.priority:
+            self._queue.priority = request.priority
+        self._still.go_on(request)
 
     @retry.validator
     def _may_retry(self, request: RetryRequest) -> None:
-        self._must_be_dead()
+        self._still.must_be_dead()
+        self._still.must_be_known()
+        if request.payload is not None:
+            self._checked(request.payload)
 
     @workflow.update
     def discard(self, request: DiscardRequest) -> None:
         """End the dead job as failed."""
-        self._discarded = request
+        self._still.discard(request)
 
     @discard.validator
     def _may_discard(self, request: DiscardRequest) -> None:
-        self._must_be_dead()
+        self._still.must_be_dead()
 
-    # -- dead letters ---------------------------------------------------------------------------------------------
+    @workflow.signal
+    def release(self) -> None:
+        """Let held steps go back into the queue; nothing happens when none is held."""
+        self._still.release()
 
-    def _dead(self) -> JobFailure | None:
-        """Return why the job stands still; None while a step may still move, or a decision is made."""
-        return next(iter(self._stuck.values()), None) if self._moving == 0 else None
+    @workflow.signal
+    def reprioritise(self, request: PriorityRequest) -> None:
+        """Queue steps that have not begun anew, with another priority; later steps get it as well."""
+        if self._queue.recall(request.steps, request.priority) and self._teller:
+            self._teller.reprioritised(request)
 
-    def _must_be_dead(self) -> None:
-        if self._dead() is None or self._discarded:
-            msg = "the job is not dead"
-            raise ApplicationError(msg, type="Conflict", non_retryable=True)
+    @workflow.signal
+    def watched_by(self, job_id: str) -> None:
+        """Note a job that waits for this one to end."""
+        self._dependencies.watched_by(job_id)
 
-    async def _decision(self, failure: JobFailure) -> None:
-        this_round, place = self._round, object()
-        self._stuck[place] = failure
+    @workflow.signal
+    def dependency_ended(self, end: DependencyEnd) -> None:
+        """Note that a job this one waits for has ended."""
+        self._dependencies.ended(end)
+
+    # -- the story and what comes before it -----------------------------------------------------------------------
+
+    async def _admitted(self, job: JobInput[PayloadT]) -> PayloadT:
+        """Return the payload when everything that the job waits for is there."""
+        assert self._teller  # noqa: S101  made just before
+        await _due(self._header)
+        await self._dependencies.over(self._header)
+        if job.payload is not None:
+            return job.payload
+        payload = self._checked(await self._dependencies.filled(self._header, job.template))
+        self._teller.filled(payload)
+        return payload  # type: ignore[return-value]  # made from the very type that the input names
+
+    async def _told(self, payload: PayloadT, story: Callable[[PayloadT], Awaitable[ResultT]]) -> ResultT:
+        """Run the story; again, when an operator edits a dead job or has it start over."""
+        while True:
+            try:
+                return await story(payload)
+            except StartAgain as again:
+                if again.request.payload is not None:
+                    payload = self._checked(again.request.payload)  # type: ignore[assignment]  # as above
+                self._memory.use(nothing=again.request.from_start)
+                if self._teller:
+                    self._teller.again(payload)
+
+    def _checked(self, payload: Any) -> JobPayload:
         try:
-            await workflow.wait_condition(lambda: self._round > this_round or self._discarded is not None)
-        finally:
-            del self._stuck[place]
-        if self._discarded:
-            msg = f"discarded by {self._discarded.actor}: {self._discarded.reason}"
-            raise ApplicationError(msg, type="Discarded", non_retryable=True)
+            return self._payload.model_validate(payload)
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+            msg = f"the payload is not valid: {wrong}"
+            raise ApplicationError(msg, type="InvalidInput", non_retryable=True) from None
+
+
+def own_header(header: JobHeader, job_id: str, started_at: datetime) -> JobHeader:
+    """Return the header of one run: a schedule starts all its jobs from one and the same."""
+    if header.schedule_id is None:
+        return header
+    return header.model_copy(update={"id": job_id, "created_at": started_at, "run_at": None})
+
+
+async def _due(header: JobHeader) -> None:
+    """Return when the job is due. Temporal starts it then, but a signal or a cancel wakes it before."""
+    due = max(filter(None, (header.run_at, header.slot_at)), default=None)
+    if due and (early := due - workflow.now()) > SOON:
+        await workflow.sleep(early)

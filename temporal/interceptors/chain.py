@@ -1,4 +1,4 @@
-"""The chain every step runs in, outermost first: counted, logged, told, kept alive, translated."""
+"""The chain every step runs in, outermost first: held back, counted, logged, told, kept alive, translated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,20 +6,24 @@ from dataclasses import dataclass
 from temporalio.worker import ActivityInboundInterceptor, Interceptor
 
 from contracts.history import JobChange
+from contracts.ports import Holds
 from temporal.interceptors.errors import ErrorTranslator
 from temporal.interceptors.heartbeat import Heartbeater
+from temporal.interceptors.holds import StepHolder
 from temporal.interceptors.logs import StepLogger
+from temporal.interceptors.poison import PoisonGuard
 from temporal.interceptors.steps import StepTeller
 from temporal.interceptors.tally import StepCounter, Tally
 
 
 @dataclass(frozen=True)
 class StepObserver:
-    """Where a worker's steps are told and counted."""
+    """Where a worker's steps are told and counted, and who may hold them."""
 
     worker: str
     sink: Callable[[JobChange], None]
     tally: Tally
+    holds: Holds | None = None
 
 
 class StepChain(Interceptor):
@@ -30,8 +34,9 @@ class StepChain(Interceptor):
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Build the chain around the step."""
-        chain: ActivityInboundInterceptor = Heartbeater(ErrorTranslator(next))
+        chain: ActivityInboundInterceptor = Heartbeater(PoisonGuard(ErrorTranslator(next)))
         if self._observer is None:
             return chain
         chain = StepTeller(chain, self._observer.sink, self._observer.worker)
-        return StepCounter(StepLogger(chain), self._observer.tally)
+        chain = StepCounter(StepLogger(chain), self._observer.tally)
+        return StepHolder(chain, self._observer.holds) if self._observer.holds else chain

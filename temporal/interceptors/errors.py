@@ -1,30 +1,56 @@
-"""Our errors in Temporal's form. The only place that makes an `ApplicationError` of a `JobError`."""
+"""Errors in Temporal's form, and when to try again. The only place that makes an `ApplicationError` of a `JobError`."""
 
+import random
+from datetime import timedelta
 from typing import Any
 
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio import activity
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from contracts.errors import JobError, Rejected, Unavailable
+from contracts.errors import JobError, OutcomeUnknown, Rejected, Unavailable
+
+SPREAD = 0.25
+"""Waits differ by up to this share, so that steps that failed together do not come back together."""
 
 
 class ErrorTranslator(ActivityInboundInterceptor):
-    """Raises each `JobError` of a step as the `ApplicationError` that says what to do about it."""
+    """Raises each error of a step as the `ApplicationError` that says what to do about it."""
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        """Run the step; errors that are not ours pass as they are and are retried by the policy."""
+        """Run the step; Temporal's own errors pass as they are."""
         try:
             return await super().execute_activity(input)
-        except JobError as error:
-            raise translate(error) from error
+        except FailureError:
+            raise
+        except Exception as error:  # whatever a step raises is retried, unless it says that this is no use
+            raise translate(error, _wait(error, activity.info())) from error
 
 
-def translate(error: JobError) -> ApplicationError:
-    """Return the form Temporal acts on: not retried when rejected, retried when told when a provider said when."""
+def translate(error: Exception, wait: timedelta | None = None) -> ApplicationError:
+    """Return the form Temporal acts on: not retried when asking again is no use, else retried after `wait`."""
     return ApplicationError(
         str(error),
         type=type(error).__name__,
-        non_retryable=isinstance(error, Rejected),
-        next_retry_delay=error.retry_after if isinstance(error, Unavailable) else None,
-        category=ApplicationErrorCategory.BENIGN,
+        non_retryable=isinstance(error, Rejected | OutcomeUnknown),
+        next_retry_delay=wait,
+        category=ApplicationErrorCategory.BENIGN
+        if isinstance(error, JobError)
+        else ApplicationErrorCategory.UNSPECIFIED,
     )
+
+
+def _wait(error: Exception, info: activity.Info) -> timedelta | None:
+    if isinstance(error, Unavailable) and error.retry_after:
+        return error.retry_after * (1 + random.random() * SPREAD)  # noqa: S311  nobody is kept out by it; never sooner
+    return backoff(info.retry_policy, info.attempt) if info.retry_policy else None
+
+
+def backoff(policy: RetryPolicy, attempt: int) -> timedelta:
+    """Return how long to wait after this attempt: growing, spread by up to a quarter either way, within the cap."""
+    longest = policy.maximum_interval or policy.initial_interval * 100
+    steps = min(attempt - 1, 64)
+    wait = min(policy.initial_interval.total_seconds() * policy.backoff_coefficient**steps, longest.total_seconds())
+    spread = 1 - SPREAD + 2 * SPREAD * random.random()  # noqa: S311  as above
+    return min(timedelta(seconds=wait * spread), longest)

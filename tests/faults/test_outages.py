@@ -18,6 +18,7 @@ from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.jobs import JobQueries
 from temporal.buffer import BufferedHistory
+from temporal.dependencies import TemporalJobs
 from temporal.devserver import DevServer, free_port
 from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
@@ -130,7 +131,9 @@ async def test_a_job_waiting_for_temporal_cannot_be_cancelled_before_it_is_back(
 
 
 async def repaired(client: Client, database: Database) -> tuple[int, int, int]:
-    repair = RepairActivities(TemporalLedger(client), HistoryWriter(database), JobQueries(database))
+    queries = JobQueries(database)
+    others = TemporalJobs(client, queries)
+    repair = RepairActivities(TemporalLedger(client), HistoryWriter(database), queries, others)
     report = await repair.repair(RepairInput())
     return report.compared, report.repaired, report.lost
 
@@ -293,7 +296,9 @@ async def test_jobs_that_temporal_lost_are_counted_and_ended_only_when_asked(
     elsewhere = await Client.connect(client.service_client.config.target_host)
     await provision(elsewhere)
 
-    repair = RepairActivities(TemporalLedger(elsewhere), api.history, JobQueries(api.services.database))
+    queries = JobQueries(api.services.database)
+    others = TemporalJobs(elsewhere, queries)
+    repair = RepairActivities(TemporalLedger(elsewhere), api.history, queries, others)
     counted = await repair.repair(RepairInput())
     (untouched,) = await listed(api)
     closed = await repair.repair(RepairInput(close_lost=True))

@@ -6,13 +6,10 @@ from datetime import timedelta
 from temporalio.client import Client, ScheduleActionExecutionStartWorkflow, ScheduleDescription
 
 from contracts.repair import SYSTEM_QUEUE, RepairReport
-from readmodel.history import HistoryWriter
-from readmodel.jobs import JobQueries
-from temporal.ledger import TemporalLedger
 from temporal.schedules import REPAIR_ID, schedule_repair
 from temporal.workers import build_worker
 from tests.endpoints.test_jobs import batch
-from tests.fixtures_queue import Api
+from tests.fixtures_queue import Api, system_providers
 
 
 async def runs(client: Client, count: int) -> ScheduleDescription:
@@ -28,12 +25,7 @@ async def runs(client: Client, count: int) -> ScheduleDescription:
 async def test_the_schedule_is_made_once_and_its_runs_follow_one_another(api: Api, client: Client) -> None:
     job = (await api.http.post("/v1/jobs", json=await batch(api, "one"))).json()
     await client.get_workflow_handle(job["id"]).terminate(reason="by hand")
-    database = api.services.database
-    providers = {
-        "ledger": TemporalLedger(client),
-        "history": HistoryWriter(database),
-        "standings": JobQueries(database),
-    }
+    providers = system_providers(client, api.services.database)
 
     await schedule_repair(client)
     await schedule_repair(client)
