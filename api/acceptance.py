@@ -7,6 +7,7 @@ from typing import Any
 
 from uuid_utils import uuid7
 
+from api.dependencies import DependencyCheck
 from api.identity import Caller, Right
 from api.relay import OutboxRelay
 from api.requests import JobRequest, checked_payload
@@ -37,13 +38,20 @@ class Acceptance:
     """Accepts jobs for their callers."""
 
     def __init__(
-        self, engine: TemporalEngine, ledger: JobLedger, intake: Intake, blobs: BlobStore, relay: OutboxRelay
+        self,
+        engine: TemporalEngine,
+        ledger: JobLedger,
+        intake: Intake,
+        blobs: BlobStore,
+        relay: OutboxRelay,
+        dependencies: DependencyCheck,
     ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._intake = intake
         self._blobs = blobs
         self._relay = relay
+        self._dependencies = dependencies
 
     async def accept(self, caller: Caller, request: JobRequest, idempotency_key: str | None = None) -> Accepted:
         """Accept a job: it is durable, in Temporal or in the outbox, when this returns.
@@ -59,10 +67,12 @@ class Acceptance:
         tenant_id = caller.tenant_for(request.tenant_id)
         kind = request.kind()
         caller.must_use(kind.name)
-        payload = checked_payload(kind, request.payload)
-        await self._check_uploads(tenant_id, payload)
+        payload = None if request.templated else checked_payload(kind, request.payload)
+        if payload:
+            await self.check_uploads(tenant_id, payload)
+        await self._dependencies.check(tenant_id, request.depends_on)
         header = request.header(tenant_id, kind, idempotency_key or str(uuid7()))
-        told = _accepted(caller, header, payload)
+        told = _accepted(caller, header, payload or request.payload)
         return await self._keep_and_start(header, told.payload, told, idempotency_key)
 
     async def _keep_and_start(self, header: JobHeader, payload: Any, told: JobChange, key: str | None) -> Accepted:
@@ -93,7 +103,13 @@ class Acceptance:
             raise InvalidInput(msg, (("Idempotency-Key", msg),))
         return Accepted(Job.accepted(earlier.header, earlier.payload), replayed=True)
 
-    async def _check_uploads(self, tenant_id: str, payload: JobPayload) -> None:
+    async def check_uploads(self, tenant_id: str, payload: JobPayload) -> None:
+        """Pass only when every upload that the payload names exists.
+
+        Raises:
+            InvalidInput: Some do not; the error names them.
+            Unavailable: The object store did not answer.
+        """
         uploads = list(payload.upload_ids())
         gate = asyncio.Semaphore(CHECKS_AT_ONCE)
 
@@ -109,15 +125,15 @@ class Acceptance:
             raise InvalidInput(msg, missing[:100])
 
 
-def _accepted(caller: Caller, header: JobHeader, payload: JobPayload) -> JobChange:
+def _accepted(caller: Caller, header: JobHeader, payload: JobPayload | dict[str, Any]) -> JobChange:
     return JobChange(
         job_id=header.id,
         tenant_id=header.tenant_id,
         job_type=header.job_type,
         at=header.created_at,
         header=header,
-        payload=payload.to_wire(only_given=True),
+        payload=payload.to_wire(only_given=True) if isinstance(payload, JobPayload) else payload,
         status=JobStatus.PENDING,
-        progress=payload.expected(),
+        progress=payload.expected() if isinstance(payload, JobPayload) else None,
         events=(accepted_event(header, caller.actor),),
     )

@@ -4,8 +4,10 @@ from temporalio.client import Client
 
 from api.acceptance import Acceptance
 from api.context import Services
+from api.dependencies import DependencyCheck
 from api.identity import Authenticator
 from api.lookup import Lookup
+from api.pausing import Pausing
 from api.relay import OutboxRelay
 from api.service import QueueService
 from api.stream import Tail
@@ -16,9 +18,12 @@ from readmodel.history import HistoryWriter
 from readmodel.intake import Intake
 from readmodel.jobs import JobQueries
 from readmodel.keys import ApiKeys
+from readmodel.pauses import Pauses
 from readmodel.workers import WorkerRegistry
 from temporal.engine import TemporalEngine
+from temporal.held import Releases
 from temporal.ledger import TemporalLedger
+from temporal.queue_control import QueueControl
 
 
 def assemble(
@@ -37,12 +42,13 @@ def assemble(
     ledger, history = TemporalLedger(client), HistoryWriter(database)
     services = Services(
         queue=QueueService(
-            Acceptance(engine, ledger, intake, blobs, relay),
+            Acceptance(engine, ledger, intake, blobs, relay, DependencyCheck(queries, engine)),
             Lookup(engine, ledger, queries, history),
             engine,
             queries,
             history,
             relay,
+            Pausing(Pauses(database), QueueControl(client), Releases(client)),
         ),
         queries=queries,
         keys=keys,

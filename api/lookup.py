@@ -74,4 +74,4 @@ def _merged(job: Job, live: LiveJob) -> Job:
     attempts = max(job.attempts, live.attempts)
     error = job.error if status is JobStatus.DEAD else None
     said = {"status": status, "attempts": attempts, "worker": live.worker or job.worker, "error": error}
-    return job.model_copy(update=said)
+    return job.model_copy(update=said | {"next_attempt_at": live.next_attempt_at})

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from api.problems import field_problems
+from contracts.dependencies import references
 from contracts.errors import InvalidInput
 from contracts.jobs import JobHeader, JobMetadata, JobPayload, Priority
 from contracts.policies import MAX_MAX_ATTEMPTS
@@ -18,6 +19,10 @@ LONGEST_DELAY = timedelta(days=366)
 
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+JobId = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+MOST_DEPENDENCIES = 100
 
 
 class RequestBody(WireModel):
@@ -43,8 +48,14 @@ class JobRequest(RequestBody):
     parent_job_id: str | None = Field(default=None, max_length=300)
     source: str | None = Field(default=None, max_length=200)
     user_id: str | None = Field(default=None, max_length=200)
-    depends_on: tuple[str, ...] = Field(default=(), max_length=0, description="not available yet")
-    on_dependency_failure: Literal["cancel", "run"] = Field(default="cancel", description="not available yet")
+    depends_on: tuple[JobId, ...] = Field(
+        default=(),
+        max_length=MOST_DEPENDENCIES,
+        description="ids of jobs that must end first; `{{<id>.result.<path>}}` in the payload takes from their results",
+    )
+    on_dependency_failure: Literal["cancel", "run"] = Field(
+        default="cancel", description="what becomes of this job when one of them does not complete"
+    )
     fallback: Literal["queue"] = Field(default="queue", description="'inline' is not available yet")
 
     @model_validator(mode="after")
@@ -68,6 +79,11 @@ class JobRequest(RequestBody):
         msg = f"no job type '{self.job_type[:100]}'; there are: {', '.join(JOB_TYPES)}"
         raise InvalidInput(msg, (("jobType", msg),))
 
+    @property
+    def templated(self) -> bool:
+        """Whether the payload takes values from the results of the jobs it depends on."""
+        return not set(self.depends_on).isdisjoint(references(self.payload))
+
     def fingerprint(self, tenant_id: str) -> str:
         """Return the SHA-256 that tells this request from another under the same Idempotency-Key."""
         said = self.model_dump(mode="json", by_alias=True, exclude={"tenant_id"})
@@ -85,6 +101,9 @@ class JobRequest(RequestBody):
             max_attempts=self.max_attempts or kind.max_attempts,
             created_at=now,
             run_at=self.run_at or (now + delay if delay else None),
+            depends_on=tuple(dict.fromkeys(self.depends_on)),
+            on_dependency_failure=self.on_dependency_failure,
+            templated=self.templated,
             tags=tuple(dict.fromkeys(self.tags)),
             metadata=JobMetadata(
                 source=self.source,

@@ -9,16 +9,18 @@ from uuid_utils import uuid7
 from api.acceptance import Acceptance, Accepted
 from api.identity import Caller, Right
 from api.lookup import Lookup
+from api.pausing import PauseBody, Pausing, QueueView, ResumeBody, known_type
 from api.relay import OutboxRelay
-from api.requests import DiscardBody, JobRequest, RetryBody
-from contracts.errors import Conflict, InvalidInput, NotFound, Unavailable
+from api.requests import DiscardBody, JobRequest, RetryBody, checked_payload
+from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.history import JobChange, JobEvent
 from contracts.jobs import DiscardRequest, Job, JobStatus, RetryRequest
+from contracts.pauses import Pause
 from contracts.ports import JobHistory
 from readmodel.filters import JobFilter
 from readmodel.jobs import JobQueries
 from temporal.engine import TemporalEngine
-from temporal.registry import find_job_type
+from temporal.registry import JobType, find_job_type
 
 log = logging.getLogger("spaces.service")
 
@@ -34,6 +36,7 @@ class QueueService:
         queries: JobQueries,
         history: JobHistory,
         relay: OutboxRelay,
+        pausing: Pausing,
     ) -> None:
         self._acceptance = acceptance
         self._lookup = lookup
@@ -41,6 +44,7 @@ class QueueService:
         self._queries = queries
         self._history = history
         self._relay = relay
+        self._pausing = pausing
 
     async def add_job(self, caller: Caller, request: JobRequest, idempotency_key: str | None = None) -> Accepted:
         """Accept a job; see `Acceptance.accept`."""
@@ -88,14 +92,14 @@ class QueueService:
         return _shown(caller, await self._lookup.find(caller, job_id))
 
     async def retry_job(self, caller: Caller, job_id: str, body: RetryBody, key: str | None = None) -> Accepted:
-        """Go on with a dead job from its failed steps, or start an ended one anew as its child.
+        """Go on with a dead job, edited or as it is, from its failed steps or its start; start an ended one as its child.
 
         The same Idempotency-Key again makes no second child.
 
         Raises:
             NotFound: There is none in the caller's scope.
-            Conflict: It is running.
-            InvalidInput: The new payload is wrong, or was given for a dead job.
+            Conflict: It is running, or a step's outcome is unknown.
+            InvalidInput: The new payload is wrong.
         """
         caller.must(Right.JOBS_DECIDE)
         job = await self._lookup.find(caller, job_id)
@@ -104,11 +108,10 @@ class QueueService:
         if job.status is not JobStatus.DEAD:
             msg = f"job '{job_id}' is {job.status.value}; only dead or ended jobs can be retried"
             raise Conflict(msg)
-        if body.payload is not None or body.priority is not None or body.from_ == "start":
-            msg = "a dead job goes on from its failed steps as it is; editing it is not available yet"
-            raise InvalidInput(msg)
-        await self._engine.retry(job_id, RetryRequest(actor=caller.actor, request_id=str(uuid7())))
-        return Accepted(_shown(caller, job.model_copy(update={"status": JobStatus.PROCESSING, "error": None})))
+        await self._engine.retry(job_id, await self._retry_request(caller, job, body))
+        edits = {"payload": body.payload, "priority": body.priority}
+        said = {"status": JobStatus.PROCESSING, "error": None} | {k: v for k, v in edits.items() if v is not None}
+        return Accepted(_shown(caller, job.model_copy(update=said)))
 
     async def discard_job(self, caller: Caller, job_id: str, body: DiscardBody) -> Job:
         """End a dead job as failed.
@@ -125,13 +128,39 @@ class QueueService:
         await self._engine.discard(job_id, DiscardRequest(actor=caller.actor, reason=body.reason))
         return _shown(caller, job.model_copy(update={"status": JobStatus.FAILED}))
 
+    async def pause_queue(self, caller: Caller, queue: str, body: PauseBody) -> QueueView:
+        """Pause a job type and return its queue; see `Pausing.pause`. NotFound when there is no such type."""
+        kind = known_type(queue)
+        await self._pausing.pause(caller, kind, body)
+        return await self._pausing.queue(caller, kind)
+
+    async def resume_queue(self, caller: Caller, queue: str, body: ResumeBody) -> QueueView:
+        """Let a paused job type go on and return its queue; see `Pausing.resume`. NotFound as above."""
+        kind = known_type(queue)
+        await self._pausing.resume(caller, kind, body)
+        return await self._pausing.queue(caller, kind)
+
+    async def queue_pauses(self, caller: Caller, queue: str) -> list[Pause]:
+        """Return the pauses of a job type that are in force; see `Pausing.pauses`. NotFound as above."""
+        return await self._pausing.pauses(caller, known_type(queue))
+
+    async def _retry_request(self, caller: Caller, job: Job, body: RetryBody) -> RetryRequest:
+        payload = None
+        if body.payload is not None:
+            checked = checked_payload(_kind(job), body.payload)
+            await self._acceptance.check_uploads(job.tenant_id, checked)
+            payload = checked.to_wire(only_given=True)
+        return RetryRequest(
+            actor=caller.actor,
+            request_id=str(uuid7()),
+            payload=payload,
+            priority=body.priority,
+            from_start=body.from_ == "start",
+        )
+
     async def _start_again(self, caller: Caller, job: Job, body: RetryBody, key: str | None) -> Accepted:
-        kind = find_job_type(job.job_type)
-        if kind is None:
-            msg = f"the job type '{job.job_type}' is no longer known"
-            raise Conflict(msg)
         request = JobRequest(
-            job_type=kind.name,
+            job_type=_kind(job).name,
             payload=body.payload or job.payload or {},
             tenant_id=job.tenant_id,
             priority=body.priority or job.priority,
@@ -152,6 +181,13 @@ class QueueService:
             await self._history.apply([change])
         except Unavailable as error:
             log.warning("not recorded for %s: %s (%s)", job.id, kind, error)
+
+
+def _kind(job: Job) -> JobType:
+    if kind := find_job_type(job.job_type):
+        return kind
+    msg = f"the job type '{job.job_type}' is no longer known"
+    raise Conflict(msg)
 
 
 def _shown(caller: Caller, job: Job) -> Job:

@@ -69,7 +69,7 @@ class Teller:
         self._payload = payload
         self.progress = payload.expected()
         event = self._event("dependency_ended", "all that the job waited for has ended")
-        self._extra.append(self._change(new_payload=payload, events=(event,)))
+        self._extra.append(self._change(new_payload=payload.to_wire(only_given=True), events=(event,)))
 
     def again(self, payload: JobPayload) -> None:
         """Begin anew with an edited payload, or from the start."""

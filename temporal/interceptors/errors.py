@@ -25,7 +25,7 @@ class ErrorTranslator(ActivityInboundInterceptor):
         except FailureError:
             raise
         except Exception as error:  # whatever a step raises is retried, unless it says that this is no use
-            raise translate(error, _wait(error, activity.info())) from error
+            raise translate(error, wait_after(error, activity.info())) from error
 
 
 def translate(error: Exception, wait: timedelta | None = None) -> ApplicationError:
@@ -41,7 +41,8 @@ def translate(error: Exception, wait: timedelta | None = None) -> ApplicationErr
     )
 
 
-def _wait(error: Exception, info: activity.Info) -> timedelta | None:
+def wait_after(error: Exception, info: activity.Info) -> timedelta | None:
+    """Return when to try again: when the other side said so, else after the policy's wait; None without a policy."""
     if isinstance(error, Unavailable) and error.retry_after:
         return error.retry_after * (1 + random.random() * SPREAD)  # noqa: S311  nobody is kept out by it; never sooner
     return backoff(info.retry_policy, info.attempt) if info.retry_policy else None
