@@ -27,9 +27,16 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8000, ge=1, le=65535)
     temporal_ui_url: str | None = Field(default=None, description="where people find the Temporal Web UI")
     upload_limit_mb: int = Field(default=25, ge=1, le=1024)
+    submit_per_minute: int = Field(
+        default=20_000, ge=1, description="jobs a tenant may submit, if not decided otherwise"
+    )
+    max_pending: int = Field(default=20_000, ge=1, description="jobs of a tenant that may wait to begin, likewise")
+    limits_url: str | None = Field(default=None, pattern=r"^async\+redis", description="Redis that counts submissions")
     allow_private_urls: bool = Field(default=False, description="may photos be at private addresses")
     worker_concurrency: int | None = Field(default=None, ge=1, le=1000, description="steps at once per job type")
     drain_seconds: float = Field(default=30.0, ge=0, description="how long a stopping worker lets steps finish")
+    ageing_seconds: float = Field(default=600.0, ge=0, description="waiting so long raises a job's priority")
+    upkeep_seconds: float = Field(default=5.0, ge=0.05, description="pause between two turns of the upkeep")
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -18,14 +18,16 @@ from api.context import Services
 from api.relay import OutboxRelay
 from config import Settings, load_settings
 from contracts.errors import Unavailable
+from contracts.limits import TenantLimits
 from contracts.ports import BlobStore
 from contracts.tasks import beside
 from readmodel.database import Database
 from telemetry import set_up_logging, set_up_tracing
 from temporal.client import connect
+from temporal.inline import inline_steps
 from temporal.plugin import queue_plugin
 from temporal.provisioning import provision
-from temporal.schedules import schedule_repair
+from temporal.schedules import schedule_repair, schedule_upkeep
 
 log = logging.getLogger("spaces.serve")
 
@@ -64,6 +66,9 @@ def services_of(
         admin_key=settings.the_admin_key(),
         upload_limit_bytes=settings.upload_limit_mb * 1024 * 1024,
         temporal_ui_url=settings.temporal_ui_url,
+        inline_steps=inline_steps({"blobs": blobs}),
+        default_limits=TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending),
+        limits_url=settings.limits_url,
     )
 
 
@@ -92,6 +97,7 @@ async def _prepare_temporal(client: Client) -> None:
         try:
             await provision(client)
             await schedule_repair(client)
+            await schedule_upkeep(client)
         except (RPCError, RuntimeError) as error:
             log.warning("Temporal cannot be made ready yet: %s", error)
             await asyncio.sleep(AGAIN_SECONDS)

@@ -7,26 +7,41 @@ import signal
 import socket
 from datetime import timedelta
 
+from temporalio.client import Client
+
+from activities.ageing import Ageing
+from activities.release import PauseUpkeep
 from adapters.build import blob_store, step_providers
 from config import Settings, load_settings
+from contracts.upkeep import UpkeepPart
+from readmodel.abuse import AbuseRecord
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
+from readmodel.holds import PauseWatch
 from readmodel.inline import InlineRecord
 from readmodel.jobs import JobQueries
+from readmodel.pauses import Pauses
+from readmodel.waiting import Waiting
 from readmodel.workers import WorkerRegistry
 from telemetry import set_up_logging, set_up_tracing
 from temporal.buffer import BufferedHistory
 from temporal.client import connect_when_up
 from temporal.dependencies import TemporalJobs
+from temporal.held import TemporalHeldJobs
 from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.ledger import TemporalLedger
 from temporal.plugin import queue_plugin
+from temporal.queue_control import QueueControl
+from temporal.queued_steps import TemporalQueuedSteps
+from temporal.registry import JOB_TYPES
 from temporal.worker_pool import WorkerPool
 from temporal.workers import QUEUES, build_worker, served_in_order
 
 STEPS_PER_PROCESSOR = 4
 """Steps at once when nothing else is said: some wait for a network, and those that compute wait for a processor."""
+
+WATCH_ABUSE_EVERY = timedelta(seconds=30)
 
 
 async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> None:
@@ -36,17 +51,49 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
     slots = settings.worker_concurrency or STEPS_PER_PROCESSOR * processors
     database, blobs, tally = Database(settings.database), blob_store(settings), Tally()
     history, drain = BufferedHistory(HistoryWriter(database)), timedelta(seconds=settings.drain_seconds)
-    plugin = queue_plugin(blobs, StepObserver(name, history.put, tally))
+    holds = PauseWatch(Pauses(database))
+    plugin = queue_plugin(blobs, StepObserver(name, history.put, tally, holds))
     client = await connect_when_up([*set_up_tracing("spaces-worker"), plugin], stop, identity=name)
     if client is None:
         return
-    async with history.running(), step_providers(settings, blobs, min(slots, processors)) as providers:
-        queries = JobQueries(database)
-        providers |= {"history": history, "ledger": TemporalLedger(client), "standings": queries}
-        providers |= {"others": TemporalJobs(client, queries), "inline": InlineRecord(database)}
+    async with (
+        history.running(),
+        holds.running(),
+        step_providers(settings, blobs, min(slots, processors)) as providers,
+    ):
+        providers |= {"history": history, **system_providers(client, database, settings)}
         workers = [build_worker(client, queue, providers, slots, drain) for queue in queues]
         await WorkerPool(name, queues, slots, tally, WorkerRegistry(database).beat).run(workers, stop)
     await database.close()
+
+
+def system_providers(client: Client, database: Database, settings: Settings) -> dict[str, object]:
+    """Return what the steps of the system queue work with, by the names their constructors use."""
+    queries = JobQueries(database)
+    return {
+        "ledger": TemporalLedger(client),
+        "standings": queries,
+        "others": TemporalJobs(client, queries),
+        "inline": InlineRecord(database),
+        "pauses": Pauses(database),
+        "rates": QueueControl(client),
+        "held": TemporalHeldJobs(client),
+        "upkeep": upkeep_parts(client, database, settings),
+    }
+
+
+def upkeep_parts(client: Client, database: Database, settings: Settings) -> tuple[UpkeepPart, ...]:
+    """Return what runs beside the queue, once in the whole installation."""
+    pauses, tick = Pauses(database), timedelta(seconds=settings.upkeep_seconds)
+    agreement = PauseUpkeep(pauses, QueueControl(client), TemporalHeldJobs(client), tuple(JOB_TYPES))
+    longest_wait = timedelta(seconds=settings.ageing_seconds)
+    ageing = Ageing(Waiting(database), pauses, TemporalQueuedSteps(client), longest_wait)
+    return (
+        UpkeepPart("rates of paused queues", tick, agreement.follow_rates),
+        UpkeepPart("release of held jobs", tick, agreement.release_held),
+        UpkeepPart("ageing of starving jobs", tick, ageing.turn),
+        UpkeepPart("watch over abuse", WATCH_ABUSE_EVERY, AbuseRecord(database).watch),
+    )
 
 
 def main() -> None:

@@ -60,7 +60,8 @@ async def release_round(
     held: HeldJobs, pauses: PauseBook, job_type: str | None = None, tenant_id: str | None = None
 ) -> int:
     """Release, in their order, the held jobs that no pause holds; return how many were told to go on."""
-    waiting, released = await held.held(job_type, tenant_id), 0
+    released = 0
+    waiting = await held.held(job_type, tenant_id, await pauses.in_force(datetime.now(UTC)))
     for first in range(0, len(waiting), GROUP):
         paused = _scopes(await pauses.in_force(datetime.now(UTC)))
         for job_id in waiting[first : first + GROUP]:
@@ -76,3 +77,32 @@ async def decided(pauses: PauseBook, job_type: str) -> Pause | None:
 
 def _scopes(pauses: Sequence[Pause]) -> set[tuple[str, str]]:
     return {(pause.job_type, pause.tenant_id) for pause in pauses}
+
+
+class PauseUpkeep:
+    """Makes rates and held jobs agree with the pauses: after a crash, an outage, or a pause that ended by the clock."""
+
+    def __init__(self, pauses: PauseBook, rates: QueueRates, held: HeldJobs, job_types: Sequence[str]) -> None:
+        self._pauses = pauses
+        self._rates = rates
+        self._held = held
+        self._job_types = job_types
+
+    async def follow_rates(self, _: datetime) -> int:
+        """Stop and start queues as the pauses say; return how many had to be changed.
+
+        Raises:
+            Unavailable: Temporal or the database did not answer.
+        """
+        return sum([await self._follow(job_type) for job_type in self._job_types])
+
+    async def release_held(self, _: datetime) -> int:
+        """Release held jobs that no pause holds any more; return how many.
+
+        Raises:
+            Unavailable: Temporal or the database did not answer.
+        """
+        return await release_round(self._held, self._pauses)
+
+    async def _follow(self, job_type: str) -> bool:
+        return await self._rates.follow(job_type, lambda: decided(self._pauses, job_type))

@@ -2,36 +2,38 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from uuid_utils import uuid7
-
+from api.admission import Admission
 from api.dependencies import DependencyCheck
+from api.drafts import Draft, drafted
 from api.identity import Caller, Right
+from api.inline import InlineRunner
 from api.relay import OutboxRelay
-from api.requests import JobRequest, checked_payload
+from api.requests import JobRequest
+from api.upload_check import UploadCheck
 from contracts.errors import InvalidInput, Unavailable
-from contracts.history import JobChange, accepted_event
-from contracts.jobs import Job, JobHeader, JobPayload, JobStatus
-from contracts.ports import BlobStore, JobLedger
-from contracts.values import upload_key
-from readmodel.intake import Intake
+from contracts.jobs import Job, JobPayload
+from contracts.ports import JobLedger
+from contracts.quotas import Quota
+from readmodel.intake import Intake, Submission
 from temporal.engine import TemporalEngine
 
 log = logging.getLogger("spaces.acceptance")
 
 TEMPORAL_AWAY = "Temporal does not answer now; the job is kept and starts by itself when it is back"
 DATABASE_AWAY = "the database does not answer now; the job runs, and lists show it when the database is back"
-CHECKS_AT_ONCE = 16
+KNOWN_SECONDS = 1.0
+"""How long to look for what a key made before; when it takes longer, the writing of the job finds out."""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A job as accepted; `replayed` when the same request made it before."""
+    """A job as accepted; `replayed` when the same request made it before. `quota`: what is left of the tenant's."""
 
     job: Job
     replayed: bool = False
+    quota: Quota | None = None
 
 
 class Acceptance:
@@ -42,16 +44,20 @@ class Acceptance:
         engine: TemporalEngine,
         ledger: JobLedger,
         intake: Intake,
-        blobs: BlobStore,
+        uploads: UploadCheck,
         relay: OutboxRelay,
         dependencies: DependencyCheck,
+        admission: Admission,
+        inline: InlineRunner,
     ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._intake = intake
-        self._blobs = blobs
+        self._uploads = uploads
         self._relay = relay
         self._dependencies = dependencies
+        self._admission = admission
+        self._inline = inline
 
     async def accept(self, caller: Caller, request: JobRequest, idempotency_key: str | None = None) -> Accepted:
         """Accept a job: it is durable, in Temporal or in the outbox, when this returns.
@@ -61,30 +67,54 @@ class Acceptance:
         Raises:
             Forbidden: The key may not submit, or not this job type, or not for this tenant.
             InvalidInput: The request is wrong, or its key was used for another one.
+            RateLimited: The tenant submits too much, or has too many jobs that wait; a repeat never does.
             Unavailable: Neither Temporal nor the database answers; nothing was accepted.
         """
         caller.must(Right.JOBS_SUBMIT)
         tenant_id = caller.tenant_for(request.tenant_id)
-        kind = request.kind()
-        caller.must_use(kind.name)
-        payload = None if request.templated else checked_payload(kind, request.payload)
-        if payload:
-            await self.check_uploads(tenant_id, payload)
-        await self._dependencies.check(tenant_id, request.depends_on)
-        header = request.header(tenant_id, kind, idempotency_key or str(uuid7()))
-        told = _accepted(caller, header, payload or request.payload)
-        return await self._keep_and_start(header, told.payload, told, idempotency_key)
+        async with self._admission.minding(tenant_id):
+            draft = drafted(caller, tenant_id, request, idempotency_key)
+            if earlier := await self._made_before(draft):
+                return earlier
+            await self._check(draft)
+            async with self._admission.place(tenant_id) as place:
+                if place.refusal:
+                    raise place.refusal
+                accepted = await self._keep_and_start(place.shaped(draft.submission))
+                return replace(accepted, quota=place.quota)
 
-    async def _keep_and_start(self, header: JobHeader, payload: Any, told: JobChange, key: str | None) -> Accepted:
+    async def _made_before(self, draft: Draft) -> Accepted | None:
+        """Return what an equal request with this key made before. It costs nothing of the tenant's limits."""
+        if draft.submission.key is None:
+            return None
         try:
-            earlier = await self._intake.accept(header, payload, told, key)
+            async with asyncio.timeout(KNOWN_SECONDS):
+                (answer,) = await self._intake.repeated([draft.submission])
+        except (Unavailable, TimeoutError):
+            return None
+        if isinstance(answer, InvalidInput):
+            raise answer
+        return Accepted(Job.accepted(answer.header, answer.payload), replayed=True) if answer else None
+
+    async def _check(self, draft: Draft) -> None:
+        """Pass only when what the job names exists."""
+        if draft.payload:
+            await self._uploads.check(draft.header.tenant_id, draft.payload)
+        await self._dependencies.check(draft.header.tenant_id, draft.header.depends_on)
+
+    async def _keep_and_start(self, job: Submission) -> Accepted:
+        try:
+            kept = await self._intake.accept(job.header, job.payload, job.change, job.key, job.pace)
         except Unavailable:
-            return await self._start_unrecorded(header, payload)
-        if earlier:
-            return Accepted(Job.accepted(earlier.header, earlier.payload), replayed=True)
+            return await self._start_unrecorded(job)
+        if kept.replayed:
+            return Accepted(Job.accepted(kept.header, kept.payload), replayed=True)
+        header, payload = kept.header, kept.payload
         try:
             await self._engine.start(header, payload)
         except Unavailable as error:
+            if header.inline and (done := await self._inline.run(header, payload)):
+                return Accepted(done)
             log.warning("job %s waits in the outbox: %s", header.id, error)
             self._relay.wake()
             return Accepted(Job.accepted(header, payload, TEMPORAL_AWAY))
@@ -92,8 +122,9 @@ class Acceptance:
         log.info("job accepted", extra={"jobId": header.id, "tenantId": header.tenant_id})
         return Accepted(Job.accepted(header, payload))
 
-    async def _start_unrecorded(self, header: JobHeader, payload: Any) -> Accepted:
+    async def _start_unrecorded(self, job: Submission) -> Accepted:
         """Start a job without its row; the workflow's own records and the repair make the row later."""
+        header, payload = job.header, job.payload
         if await self._engine.start(header, payload):
             self._relay.unrecorded()
             return Accepted(Job.accepted(header, payload, DATABASE_AWAY))
@@ -110,30 +141,4 @@ class Acceptance:
             InvalidInput: Some do not; the error names them.
             Unavailable: The object store did not answer.
         """
-        uploads = list(payload.upload_ids())
-        gate = asyncio.Semaphore(CHECKS_AT_ONCE)
-
-        async def there(upload_id: str) -> bool:
-            async with gate:
-                return await self._blobs.exists(upload_key(tenant_id, upload_id))
-
-        known = dict.fromkeys(upload_id for _, upload_id in uploads)
-        found = dict(zip(known, await asyncio.gather(*map(there, known)), strict=True))
-        missing = tuple((f"payload.{path}", f"no upload '{u}'") for path, u in uploads if not found[u])
-        if missing:
-            msg = f"{len(missing)} of {len(uploads)} uploads do not exist: {missing[0][0]}: {missing[0][1]}"
-            raise InvalidInput(msg, missing[:100])
-
-
-def _accepted(caller: Caller, header: JobHeader, payload: JobPayload | dict[str, Any]) -> JobChange:
-    return JobChange(
-        job_id=header.id,
-        tenant_id=header.tenant_id,
-        job_type=header.job_type,
-        at=header.created_at,
-        header=header,
-        payload=payload.to_wire(only_given=True) if isinstance(payload, JobPayload) else payload,
-        status=JobStatus.PENDING,
-        progress=payload.expected() if isinstance(payload, JobPayload) else None,
-        events=(accepted_event(header, caller.actor),),
-    )
+        await self._uploads.check(tenant_id, payload)

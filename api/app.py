@@ -16,7 +16,7 @@ from api import problems
 from api.context import Services
 from api.limits import BodyLimit
 from api.problems import REQUEST_ID, Problem
-from api.routes import front, health, jobs, keys, uploads, workers
+from api.routes import alerts, bulk, front, health, jobs, keys, pauses, schedules, stream, tenants, uploads, workers
 from temporal.registry import JOB_TYPES
 
 VERSION = "0.1.0"
@@ -45,7 +45,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestNames)
     problems.install(app)
-    for module in (jobs, uploads, workers, keys, health, front):
+    for module in (jobs, bulk, pauses, schedules, stream, uploads, workers, tenants, alerts, keys, health, front):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app

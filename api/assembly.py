@@ -1,29 +1,48 @@
 """Puts the services together: for the API process, for a worker's own use of the queue, and for tests."""
 
+from collections.abc import Mapping
+
 from temporalio.client import Client
 
 from api.acceptance import Acceptance
+from api.admission import Admission
+from api.bulk import BulkAcceptance
 from api.context import Services
 from api.dependencies import DependencyCheck
+from api.explain import Explainer
+from api.feed import Feed
 from api.identity import Authenticator
+from api.inline import InlineRunner
 from api.lookup import Lookup
 from api.pausing import Pausing
+from api.rates import SubmissionRates
 from api.relay import OutboxRelay
+from api.schedule_starts import ScheduleStarts
+from api.schedules import Schedules
 from api.service import QueueService
 from api.stream import Tail
+from api.upload_check import UploadCheck
 from api.uploads import Uploads
+from contracts.limits import TenantLimits
 from contracts.ports import BlobStore
+from readmodel.abuse import AbuseRecord
+from readmodel.alerts import AlertBook
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
+from readmodel.inline import InlineRecord
 from readmodel.intake import Intake
 from readmodel.jobs import JobQueries
 from readmodel.keys import ApiKeys
+from readmodel.limits import LimitsBook, Standings
 from readmodel.pauses import Pauses
+from readmodel.usage import UsageQueries
 from readmodel.workers import WorkerRegistry
 from temporal.engine import TemporalEngine
 from temporal.held import Releases
+from temporal.job_schedules import JobSchedules
 from temporal.ledger import TemporalLedger
 from temporal.queue_control import QueueControl
+from temporal.registry import JOB_TYPES
 
 
 def assemble(
@@ -34,32 +53,59 @@ def assemble(
     admin_key: str,
     upload_limit_bytes: int,
     temporal_ui_url: str | None = None,
+    inline_steps: Mapping[str, object] | None = None,
+    default_limits: TenantLimits | None = None,
+    limits_url: str | None = None,
 ) -> tuple[Services, OutboxRelay]:
-    """Return the services over a Temporal client, an object store and a database, and the relay to run beside them."""
+    """Return the services over a Temporal client, an object store and a database, and the relay to run beside them.
+
+    inline_steps: for each job type that may run in a request, the instance of its activities
+    limits_url: the Redis in which submissions are counted for all API processes; None counts them in this one
+    """
     engine, intake = TemporalEngine(client), Intake(database)
     queries, keys = JobQueries(database), ApiKeys(database)
     relay = OutboxRelay(intake, engine)
     ledger, history = TemporalLedger(client), HistoryWriter(database)
+    pauses, control = Pauses(database), QueueControl(client)
+    lookup = Lookup(engine, ledger, queries, history)
+    inline = InlineRunner(InlineRecord(database), history, inline_steps or {})
+    limits = LimitsBook(database, default_limits)
+    standings, schedules = Standings(limits, tuple(JOB_TYPES)), JobSchedules(client)
+    admission = Admission(standings, SubmissionRates(limits_url), AbuseRecord(database))
+    upload_check, dependencies = UploadCheck(blobs), DependencyCheck(queries, engine)
+    acceptance = Acceptance(
+        engine, ledger, intake, upload_check, relay, dependencies, admission=admission, inline=inline
+    )
+    tail = Tail(queries)
     services = Services(
         queue=QueueService(
-            Acceptance(engine, ledger, intake, blobs, relay, DependencyCheck(queries, engine)),
-            Lookup(engine, ledger, queries, history),
+            acceptance,
+            lookup,
             engine,
             queries,
             history,
             relay,
-            Pausing(Pauses(database), QueueControl(client), Releases(client)),
+            Pausing(pauses, control, Releases(client)),
+            BulkAcceptance(intake, upload_check, dependencies, admission, relay),
         ),
+        explainer=Explainer(lookup, engine, control, pauses, queries),
         queries=queries,
         keys=keys,
         workers=WorkerRegistry(database),
         uploads=Uploads(blobs, upload_limit_bytes),
-        tail=Tail(queries),
+        tail=tail,
+        feed=Feed(tail, queries),
+        schedules=Schedules(schedules, upload_check, standings, intake),
+        schedule_starts=ScheduleStarts(schedules, intake, queries),
         authenticator=Authenticator(admin_key, keys),
         database=database,
         blobs=blobs,
         engine=engine,
         intake=intake,
+        limits=limits,
+        admission=admission,
+        usage=UsageQueries(database),
+        alerts=AlertBook(database),
         temporal_ui_url=temporal_ui_url,
     )
     return services, relay

@@ -1,22 +1,32 @@
 """What the routes work with, and who is calling them."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.admission import Admission
+from api.explain import Explainer
+from api.feed import Feed
 from api.identity import Authenticator, Caller
+from api.schedule_starts import ScheduleStarts
+from api.schedules import Schedules
 from api.service import QueueService
 from api.stream import Tail
 from api.uploads import Uploads
 from contracts.errors import InvalidInput, Unavailable
 from contracts.ports import BlobStore
 from contracts.values import TENANT_PATTERN
+from readmodel.alerts import AlertBook
 from readmodel.database import Database
 from readmodel.intake import Intake
 from readmodel.jobs import JobQueries
 from readmodel.keys import ApiKeys
+from readmodel.limits import LimitsBook
+from readmodel.usage import UsageQueries
 from readmodel.workers import WorkerRegistry
 from temporal.engine import TemporalEngine
 
@@ -26,16 +36,24 @@ class Services:
     """All that one API process works with; made by `serve.py`, or by a test."""
 
     queue: QueueService
+    explainer: Explainer
     queries: JobQueries
     keys: ApiKeys
     workers: WorkerRegistry
     uploads: Uploads
     tail: Tail
+    feed: Feed
+    schedules: Schedules
+    schedule_starts: ScheduleStarts
     authenticator: Authenticator
     database: Database
     blobs: BlobStore
     engine: TemporalEngine
     intake: Intake
+    limits: LimitsBook
+    admission: Admission
+    usage: UsageQueries
+    alerts: AlertBook
     temporal_ui_url: str | None = None
 
     async def remember(self, tenant_id: str, key: str, sha256: str) -> bool:
@@ -91,3 +109,13 @@ def idempotency_key(
 Here = Annotated[Services, Depends(services)]
 Who = Annotated[Caller, Depends(caller)]
 Key = Annotated[str | None, Depends(idempotency_key)]
+
+
+async def refusals_counted(here: Here, who: Who) -> AsyncIterator[None]:
+    """Count a request that cannot even be read as a refused submission of its tenant; the core counts the others."""
+    try:
+        yield
+    except RequestValidationError:
+        if who.sees is not None:
+            await here.admission.refused(who.sees)
+        raise

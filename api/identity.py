@@ -28,17 +28,22 @@ class Right(StrEnum):
     """Retry and discard."""
     PAYLOADS_READ = "payloads:read"
     WORKERS_READ = "workers:read"
+    QUEUES_CONTROL = "queues:control"
+    """Pause and resume."""
+    SCHEDULES_MANAGE = "schedules:manage"
     KEYS_MANAGE = "keys:manage"
+    LIMITS_MANAGE = "limits:manage"
+    """Decide what tenants may use; only the platform's keys can use it."""
 
 
 _VIEWER = frozenset({Right.JOBS_READ})
 _SUBMITTER = _VIEWER | {Right.JOBS_SUBMIT, Right.JOBS_CANCEL, Right.PAYLOADS_READ}
-_OPERATOR = _SUBMITTER | {Right.JOBS_DECIDE, Right.WORKERS_READ}
+_OPERATOR = _SUBMITTER | {Right.JOBS_DECIDE, Right.WORKERS_READ, Right.QUEUES_CONTROL, Right.SCHEDULES_MANAGE}
 ROLES: dict[str, frozenset[Right]] = {
     "viewer": _VIEWER,
     "submitter": _SUBMITTER,
     "operator": _OPERATOR,
-    "admin": _OPERATOR | {Right.KEYS_MANAGE},
+    "admin": _OPERATOR | {Right.KEYS_MANAGE, Right.LIMITS_MANAGE},
 }
 
 
@@ -106,6 +111,16 @@ class Caller:
         """
         if self.sees is not None and tenant_of(job_id) != self.sees:
             raise NotFound(no_such_job(job_id))
+
+    def must_see_tenant(self, tenant_id: str) -> None:
+        """Pass only when the tenant is in scope.
+
+        Raises:
+            NotFound: It is another one; whether there is such a tenant is not told.
+        """
+        if self.sees not in {None, tenant_id}:
+            msg = f"no tenant '{tenant_id}'"
+            raise NotFound(msg)
 
     def must_use(self, job_type: str) -> None:
         """Pass only when the key is not limited to other job types.

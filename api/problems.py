@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from api.headers import quota_headers
 from contracts import errors
 from contracts.errors import InvalidInput, JobError, RateLimited, Unauthorized, Unavailable
 
@@ -58,6 +59,13 @@ def answer(
     return Response(text, status, headers=headers, media_type="application/problem+json")
 
 
+def problem_of(error: JobError) -> Problem:
+    """Return what to say of an error of ours."""
+    status, title = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), (400, "Refused"))
+    fields = _fields(error) if isinstance(error, InvalidInput) else None
+    return Problem(title=title, status=status, detail=str(error), errors=fields)
+
+
 def field_problems(error: ValidationError | RequestValidationError, inside: str = "") -> list[FieldProblem]:
     """Return one entry per wrong field: its path and what is wrong, never its value."""
     found = []
@@ -83,9 +91,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(JobError)
     async def _ours(_: Request, error: JobError) -> Response:
-        status, title = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), (400, "Refused"))
-        fields = _fields(error) if isinstance(error, InvalidInput) else []
-        return answer(status, title, str(error), fields, _headers(error))
+        problem = problem_of(error)
+        return answer(problem.status, problem.title, problem.detail, problem.errors or (), _headers(error))
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
@@ -123,5 +130,6 @@ def _headers(error: JobError) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, RateLimited | Unavailable):
         wait = error.retry_after.total_seconds() if error.retry_after else RETRY_AFTER_SECONDS
-        return {"Retry-After": str(max(1, round(wait)))}
+        quota = error.quota if isinstance(error, RateLimited) else None
+        return {"Retry-After": str(max(1, round(wait))), **quota_headers(quota)}
     return {}

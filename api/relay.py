@@ -1,12 +1,14 @@
-"""The outbox relay: starts the jobs that were accepted while Temporal did not answer.
+"""The outbox relay: starts the jobs that no request starts: those of bulk requests, and those of an outage of Temporal.
 
 Any number of API processes may run one: a job starts once, because its id is the workflow's id.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from contracts.errors import NotFound, Unavailable
@@ -18,7 +20,9 @@ log = logging.getLogger("spaces.relay")
 
 LOOK_SECONDS = 1.0
 IDLE_SECONDS = 5.0
-BATCH = 100
+BATCH = 200
+AT_ONCE = 10
+"""Starts under way at once: more make none of them quicker, and requests start jobs too."""
 LONGEST_WAIT = timedelta(seconds=5)
 
 
@@ -37,7 +41,7 @@ class OutboxRelay:
         self.wake()
 
     def wake(self) -> None:
-        """Look soon: something was put there."""
+        """Look now: something was put there."""
         self._woken.set()
 
     async def settle(self, job_id: str) -> None:
@@ -70,28 +74,25 @@ class OutboxRelay:
 
     async def _run(self) -> None:
         while True:
+            self._woken.clear()
             try:
-                left = await self._look()
+                left = await self._work_off()
             except Exception:  # the relay must outlive whatever is wrong: nobody else starts what waits
                 log.exception("the outbox could not be worked off")
                 left = True
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS if left else IDLE_SECONDS)
-            if self._woken.is_set():
-                self._woken.clear()
-                await asyncio.sleep(LOOK_SECONDS)
 
-    async def _look(self) -> bool:
-        """Start what is due; tell whether something is left."""
+    async def _work_off(self) -> bool:
+        """Start what is due, until nothing is; tell whether something is left."""
         try:
-            rows = await self._intake.due(BATCH, datetime.now(UTC))
-            for row in rows:
-                if not await self._start(row):
+            while rows := await self._intake.take_due(BATCH, datetime.now(UTC)):
+                if not await self._start_all(rows):
                     return True
             await self._repair()
             return await self._intake.outbox_size() > 0
         except Unavailable as error:
-            log.warning("the outbox cannot be read: %s", error)
+            log.warning("the outbox cannot be worked off: %s", error)
             return True
 
     async def _repair(self) -> None:
@@ -100,20 +101,42 @@ class OutboxRelay:
                 await self._engine.repair_now()
             self._unrecorded = False
 
-    async def _start(self, row: OutboxEntry) -> bool:
-        try:
-            await self._engine.start(row.header, row.payload)
-        except Unavailable as error:
-            await self._postpone(row, str(error))
-            return False
-        except Exception as error:  # one job that cannot be started must not hold back the others
-            log.exception("job %s cannot be started", row.header.id)
-            await self._postpone(row, type(error).__name__)
-            return True
-        await self.settle(row.header.id)
-        log.info("job %s started from the outbox", row.header.id)
-        return True
+    async def _start_all(self, rows: Sequence[OutboxEntry]) -> bool:
+        """Start the jobs in their order, a few at once; False when Temporal does not answer and some are left."""
+        order, outcome = iter(rows), _Outcome()
+        await asyncio.gather(*(self._start_each(order, outcome) for _ in range(AT_ONCE)))
+        if outcome.started:
+            await self._intake.started(*outcome.started)
+            log.info("%d jobs started from the outbox", len(outcome.started))
+        for (reason, wait), job_ids in outcome.put_off.items():
+            await self._intake.postpone(job_ids, reason, datetime.now(UTC) + wait)
+        return outcome.away is None
 
-    async def _postpone(self, row: OutboxEntry, reason: str) -> None:
+    async def _start_each(self, order: Iterator[OutboxEntry], outcome: "_Outcome") -> None:
+        for row in order:
+            if outcome.away:
+                outcome.put_off_for(row, outcome.away)
+                continue
+            try:
+                await self._engine.start(row.header, row.payload)
+            except Unavailable as error:
+                outcome.away = str(error)
+                outcome.put_off_for(row, outcome.away)
+            except Exception as error:  # one job that cannot be started must not hold back the others
+                log.exception("job %s cannot be started", row.header.id)
+                outcome.put_off_for(row, type(error).__name__)
+            else:
+                outcome.started.append(row.header.id)
+
+
+@dataclass
+class _Outcome:
+    """What came of some jobs: ids of those started, and of the others by why and for how long they are put off."""
+
+    started: list[str] = field(default_factory=list)
+    put_off: dict[tuple[str, timedelta], list[str]] = field(default_factory=lambda: defaultdict(list))
+    away: str | None = None
+
+    def put_off_for(self, row: OutboxEntry, reason: str) -> None:
         wait = min(timedelta(seconds=2 ** min(row.tries, 10)), LONGEST_WAIT)
-        await self._intake.postpone(row.header.id, reason, datetime.now(UTC) + wait)
+        self.put_off[reason, wait].append(row.header.id)

@@ -56,7 +56,9 @@ class JobRequest(RequestBody):
     on_dependency_failure: Literal["cancel", "run"] = Field(
         default="cancel", description="what becomes of this job when one of them does not complete"
     )
-    fallback: Literal["queue"] = Field(default="queue", description="'inline' is not available yet")
+    fallback: Literal["queue", "inline"] = Field(
+        default="queue", description="'inline' runs a critical job in the request when Temporal does not answer"
+    )
 
     @model_validator(mode="after")
     def _one_start(self) -> "JobRequest":
@@ -74,15 +76,32 @@ class JobRequest(RequestBody):
         Raises:
             InvalidInput: There is no such type.
         """
-        if found := find_job_type(self.job_type):
-            return found
-        msg = f"no job type '{self.job_type[:100]}'; there are: {', '.join(JOB_TYPES)}"
-        raise InvalidInput(msg, (("jobType", msg),))
+        return job_type_named(self.job_type)
 
     @property
     def templated(self) -> bool:
         """Whether the payload takes values from the results of the jobs it depends on."""
         return not set(self.depends_on).isdisjoint(references(self.payload))
+
+    def _inline(self, kind: JobType) -> bool:
+        """Return whether the job may run in the request.
+
+        Raises:
+            InvalidInput: It was asked for, but the job is not critical, or its steps need a worker.
+        """
+        if self.fallback == "queue":
+            return False
+        priority = self.priority or kind.priority
+        msg = None
+        if not kind.inline:
+            msg = f"'inline' is not possible for {kind.name} jobs: their steps need a worker"
+        elif priority is not Priority.CRITICAL:
+            msg = f"'inline' is for critical jobs, and this one has the priority {priority.value}"
+        elif self.run_at or self.delay_seconds or self.depends_on:
+            msg = "'inline' is for jobs that can begin at once"
+        if msg:
+            raise InvalidInput(msg, (("fallback", msg),))
+        return True
 
     def fingerprint(self, tenant_id: str) -> str:
         """Return the SHA-256 that tells this request from another under the same Idempotency-Key."""
@@ -104,6 +123,7 @@ class JobRequest(RequestBody):
             depends_on=tuple(dict.fromkeys(self.depends_on)),
             on_dependency_failure=self.on_dependency_failure,
             templated=self.templated,
+            inline=self._inline(kind),
             tags=tuple(dict.fromkeys(self.tags)),
             metadata=JobMetadata(
                 source=self.source,
@@ -127,6 +147,18 @@ class DiscardBody(RequestBody):
     """Why a dead job is given up."""
 
     reason: str = Field(min_length=1, max_length=500)
+
+
+def job_type_named(name: str) -> JobType:
+    """Return the job type of this name or alias.
+
+    Raises:
+        InvalidInput: There is no such type.
+    """
+    if found := find_job_type(name):
+        return found
+    msg = f"no job type '{name[:100]}'; there are: {', '.join(JOB_TYPES)}"
+    raise InvalidInput(msg, (("jobType", msg),))
 
 
 def checked_payload(kind: JobType, payload: dict[str, Any]) -> JobPayload:

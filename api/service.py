@@ -1,12 +1,15 @@
 """QueueService: the one core that routes, dashboard and scripts call. It decides nothing about HTTP."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from uuid_utils import uuid7
 
 from api.acceptance import Acceptance, Accepted
+from api.bulk import BulkAcceptance, BulkOutcome
 from api.identity import Caller, Right
 from api.lookup import Lookup
 from api.pausing import PauseBody, Pausing, QueueView, ResumeBody, known_type
@@ -37,6 +40,7 @@ class QueueService:
         history: JobHistory,
         relay: OutboxRelay,
         pausing: Pausing,
+        bulk: BulkAcceptance,
     ) -> None:
         self._acceptance = acceptance
         self._lookup = lookup
@@ -45,10 +49,15 @@ class QueueService:
         self._history = history
         self._relay = relay
         self._pausing = pausing
+        self._bulk = bulk
 
     async def add_job(self, caller: Caller, request: JobRequest, idempotency_key: str | None = None) -> Accepted:
         """Accept a job; see `Acceptance.accept`."""
         return await self._acceptance.accept(caller, request, idempotency_key)
+
+    async def add_bulk_jobs(self, caller: Caller, requests: Sequence[Any], key: str | None = None) -> BulkOutcome:
+        """Accept many jobs, each by itself; see `BulkAcceptance.accept`."""
+        return await self._bulk.accept(caller, requests, key)
 
     async def get_job(self, caller: Caller, job_id: str) -> Job:
         """Return the job with what is true of it now; see `Lookup.find`."""

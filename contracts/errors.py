@@ -18,6 +18,8 @@ A message names the thing and the value. No secret, no payload, no stack in a me
 
 from datetime import timedelta
 
+from contracts.quotas import Quota
+
 
 class JobError(Exception):
     """Base of all errors of ours."""
@@ -68,7 +70,11 @@ class Unavailable(JobError):  # noqa: N818
 
 
 class RateLimited(Unavailable):
-    """Too much; `retry_after` says how long to wait."""
+    """Too much; `retry_after` says how long to wait, `quota` which limit it was."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None, quota: Quota | None = None) -> None:
+        super().__init__(message, retry_after)
+        self.quota = quota
 
 
 class OutcomeUnknown(JobError):  # noqa: N818

@@ -75,3 +75,22 @@ REPAIR: dict[str, Any] = {
     "retry_policy": RetryPolicy(maximum_attempts=2),
 }
 """The schedule comes again soon: a repair that fails twice leaves its work to the next one."""
+
+RELEASE: dict[str, Any] = {
+    "start_to_close_timeout": timedelta(minutes=10),
+    "heartbeat_timeout": timedelta(seconds=5),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10)),
+}
+"""A pause that ends by the clock must end: tried until it succeeds."""
+
+UPKEEP: dict[str, Any] = {**RELEASE, "start_to_close_timeout": timedelta(minutes=20)}
+"""A stretch of upkeep is ten minutes long; one that lost its worker goes on in another within seconds."""
+
+BULK: dict[str, Any] = {
+    "start_to_close_timeout": timedelta(minutes=1),
+    "heartbeat_timeout": timedelta(seconds=5),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10), maximum_attempts=360
+    ),
+}
+"""A page of a bulk action takes two seconds. One that does not succeed within an hour ends the action as failed."""

@@ -3,13 +3,15 @@
 An adapter keeps the promises written here; `tests/` runs one suite per port over every adapter of it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from contracts.ageing import WaitingJob
+from contracts.alerts import Severity
+from contracts.bulk import BulkOrder, BulkOutcome, BulkProgress, BulkStanding, BulkStatus, BulkTarget
 from contracts.history import JobChange
 from contracts.inline import InlineOutcome
 from contracts.jobs import DependencyEnd, JobStatus, Priority
@@ -255,10 +257,14 @@ class QueueRates(Protocol):
 class HeldJobs(Protocol):
     """Jobs that stand still because their steps were held."""
 
-    async def held(self, job_type: str | None = None, tenant_id: str | None = None) -> Sequence[str]:
-        """Return the ids of held jobs, longest due first; None for all types, or all tenants.
+    async def held(
+        self, job_type: str | None = None, tenant_id: str | None = None, skip: Sequence[Pause] = ()
+    ) -> Sequence[str]:
+        """Return the ids of held jobs in the order they are to run: by priority, then longest due first.
 
-        A job that was held or released within the last moment may be missing, or still be among them.
+        job_type, tenant_id: None for all. skip: pauses whose jobs are left out
+
+        A job that was held within the last moment may be missing.
 
         Raises:
             Unavailable: Temporal did not answer.
@@ -297,4 +303,75 @@ class QueuedSteps(Protocol):
 
         Raises:
             Unavailable: Temporal did not answer.
+        """
+
+
+class Alerts(Protocol):
+    """Things that a person should look at."""
+
+    async def raise_alert(
+        self,
+        key: str,
+        kind: str,
+        severity: Severity,
+        message: str,
+        tenant_id: str | None = None,
+        job_type: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        """Raise an alert; while one with the same key is not acknowledged, it only counts up and takes the new words.
+
+        Raising twice for one reason makes no second alert, its count is one more.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+
+class AbuseWatch(Protocol):
+    """Slows down tenants whose jobs fail too often."""
+
+    async def watch(self, now: datetime) -> int:
+        """Slow down the tenants that deserve it and are not slowed down yet; return how many.
+
+        Safe to run twice: a slowdown in force is neither repeated nor extended, and ends by itself.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+
+class BulkRecord(Protocol):
+    """The jobs that a bulk action is about, and the record of how far it is."""
+
+    async def page(self, order: BulkOrder, after: str | None, limit: int) -> Sequence[BulkTarget]:
+        """Return up to `limit` jobs that the order is about, the first accepted first, behind the given place.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+    async def standings(self, job_ids: Sequence[str]) -> Mapping[str, BulkStanding]:
+        """Return where those of the jobs stand that have a row.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+    async def keep(self, order: BulkOrder, progress: BulkProgress, status: BulkStatus) -> None:
+        """Record how far an action is; told twice, or late, it leaves the same record.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+
+class JobDecisions(Protocol):
+    """Decisions on single jobs, as part of an action on many."""
+
+    async def decide(self, order: BulkOrder, target: BulkTarget) -> BulkOutcome:
+        """Do to the job what the order says, with the rights of its author; for one order no job is retried twice.
+
+        Raises:
+            Unavailable: Temporal, the database or the job's worker did not answer; it may have been done.
         """

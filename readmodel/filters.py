@@ -28,13 +28,14 @@ class JobFilter:
     parent_job_id: str | None = None
     flow_id: str | None = None
     schedule_id: str | None = None
+    fingerprint: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     q: str | None = None
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yield what a job's row must fulfil."""
-        for name in ("tenant_id", "correlation_id", "parent_job_id", "flow_id", "schedule_id"):
+        for name in ("tenant_id", "correlation_id", "parent_job_id", "flow_id", "schedule_id", "fingerprint"):
             if (wanted := getattr(self, name)) is not None:
                 yield getattr(JobRow, name) == wanted
         for column, several in (

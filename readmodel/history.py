@@ -1,12 +1,13 @@
 """History: writes what tellers say about jobs.
 
-Locks are taken in one order by every writer: rows of jobs by id, then the list of events.
+Locks are taken in one order by every writer: rows of jobs by id, then the list of events, then the roll-ups.
 """
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.history import JobChange
@@ -15,8 +16,23 @@ from readmodel.database import Database
 from readmodel.documents import document
 from readmodel.events import append_events
 from readmodel.merge import JobState, accepted_state, merge
-from readmodel.rows import STATE_COLUMNS, header_values, insert_into, state_of, state_values, tag_values
-from readmodel.tables import JobDependencyRow, JobEventRow, JobRow, JobTagRow
+from readmodel.rollups import RollUps, end_of
+from readmodel.rows import (
+    STATE_COLUMNS,
+    header_values,
+    insert_into,
+    state_of,
+    state_values,
+    tag_values,
+    wait_values,
+)
+from readmodel.tables import JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
+
+_COUNTED = (JobRow.job_type, JobRow.tenant_id, JobRow.created_at, JobRow.run_at, JobRow.slot_at)
+# made once: with this many columns, making a statement takes longer than the database does
+_KNOWN = select(JobRow.id, *_COUNTED, *STATE_COLUMNS, JobRow.payload.is_(None).label("payload_missing"))
+_LOCK = _KNOWN.where(JobRow.id == bindparam("known_id")).with_for_update()
+_UPDATE = update(JobRow.__table__).where(JobRow.id == bindparam("known_id"))  # type: ignore[arg-type]  # it is a Table
 
 
 class HistoryWriter:
@@ -28,7 +44,8 @@ class HistoryWriter:
     async def apply(self, changes: Sequence[JobChange]) -> None:
         """Write the changes in one transaction, in order; applying one twice or late leaves the same rows.
 
-        A job without a row gets one when a change carries its header. Its events are kept either way.
+        A job without a row gets one when a change carries its header. Its events are kept either way. A job that was
+        cleaned away is gone: what is told of it late is dropped.
 
         Raises:
             Unavailable: The database did not answer; nothing was written, or all of it when it was lost at the end.
@@ -37,23 +54,37 @@ class HistoryWriter:
             return
         async with self._database.write() as connection:
             after: dict[int, JobStatus | None] = {}
+            ends = RollUps()
             for job_id, group in groupby(sorted(enumerate(changes), key=_job_id), key=_job_id):
-                after |= await _apply_to_job(connection, job_id, dict(group))
-            await append_events(connection, [(change, after[place]) for place, change in enumerate(changes)])
+                after |= await _apply_to_job(connection, job_id, dict(group), ends)
+            told = [(change, after[place]) for place, change in enumerate(changes) if place in after]
+            await append_events(connection, told)
+            await ends.write(connection)
 
 
 async def insert_job(connection: AsyncConnection, header: JobHeader, state: JobState, payload: str | None) -> bool:
-    """Add a job's row and tags; return False when there is one already, which stays as it is."""
-    values = {**header_values(header), **state_values(state), "payload": payload}
-    insert = insert_into(connection, JobRow).on_conflict_do_nothing(index_elements=["id"])
-    if not (await connection.execute(insert, values)).rowcount:
-        return False
-    if tags := tag_values(header):
+    """Add a job's row, tags and dependencies; return False when there is one already, which stays as it is."""
+    return bool(await insert_jobs(connection, [(header, state, payload)]))
+
+
+async def insert_jobs(connection: AsyncConnection, jobs: Sequence[tuple[JobHeader, JobState, str | None]]) -> set[str]:
+    """Add the rows, tags and dependencies of jobs, no two with one id; return the ids of those that are new.
+
+    A job that is there already stays as it is.
+    """
+    ordered = sorted(jobs, key=lambda job: job[0].id)  # see above: the order in which locks are taken
+    rows = [
+        {**header_values(header), **state_values(header.job_type, state), "payload": payload}
+        for header, state, payload in ordered
+    ]
+    insert = insert_into(connection, JobRow).on_conflict_do_nothing(index_elements=["id"]).returning(JobRow.id)
+    new = set((await connection.scalars(insert, rows)).all())
+    added = [header for header, _, _ in ordered if header.id in new]
+    if tags := [tag for header in added for tag in tag_values(header)]:
         await connection.execute(insert_into(connection, JobTagRow), tags)
-    if header.depends_on:
-        waits = [{"job_id": header.id, "depends_on": other} for other in dict.fromkeys(header.depends_on)]
+    if waits := [wait for header in added for wait in wait_values(header)]:
         await connection.execute(insert_into(connection, JobDependencyRow), waits)
-    return True
+    return new
 
 
 def _job_id(placed: tuple[int, JobChange]) -> str:
@@ -61,24 +92,39 @@ def _job_id(placed: tuple[int, JobChange]) -> str:
 
 
 async def _apply_to_job(
-    connection: AsyncConnection, job_id: str, changes: dict[int, JobChange]
+    connection: AsyncConnection, job_id: str, changes: dict[int, JobChange], ends: RollUps
 ) -> dict[int, JobStatus | None]:
-    """Write the changes of one job, by their place; return the status that each one set."""
+    """Write the changes of one job, by their place; return the status that each one set, nothing for a removed job."""
     header = next((change.header for change in changes.values() if change.header), None)
     payload = next((document(change.payload) for change in changes.values() if change.payload is not None), None)
     edited = next((document(c.new_payload) for c in reversed(changes.values()) if c.new_payload is not None), None)
     known = await _lock(connection, job_id)
+    if known is None and await _was_removed(connection, job_id, header, changes):
+        return {}
     if known is None and header is not None:
         begun = await _told_before(connection, job_id)
         state, statuses = _fold(_fold(accepted_state(header), begun)[0], changes)
         if await insert_job(connection, header, state, edited or payload):
+            ends.replace(None, end_of(header, state))
             return statuses
         known = await _lock(connection, job_id)  # somebody else was quicker
     if known is None:
         return {place: change.status for place, change in changes.items()}
-    state, statuses = _fold(known[0], changes)
-    await _update(connection, job_id, known, state, edited or (payload if known[1] else None))
+    before = state_of(known)
+    state, statuses = _fold(before, changes)
+    await _update(connection, known, before, state, edited or (payload if known.payload_missing else None))
+    ends.replace(end_of(known, before), end_of(known, state))
     return statuses
+
+
+async def _was_removed(
+    connection: AsyncConnection, job_id: str, header: JobHeader | None, changes: dict[int, JobChange]
+) -> bool:
+    """Tell whether the job was cleaned away; a job that was accepted after that, under the same id, was not."""
+    accepted_at = header.created_at if header else min(change.at for change in changes.values())
+    query = select(RemovedJobRow.removed_at).where(RemovedJobRow.job_id == job_id)
+    removed_at = await connection.scalar(query)
+    return removed_at is not None and removed_at >= accepted_at
 
 
 async def _told_before(connection: AsyncConnection, job_id: str) -> dict[int, JobChange]:
@@ -102,21 +148,19 @@ async def _told_before(connection: AsyncConnection, job_id: str) -> dict[int, Jo
     }
 
 
-async def _lock(connection: AsyncConnection, job_id: str) -> tuple[JobState, bool] | None:
-    """Return a job's state and whether its payload is missing, and keep others from changing them."""
-    query = select(*STATE_COLUMNS, JobRow.payload.is_(None).label("payload_missing"))
-    row = (await connection.execute(query.where(JobRow.id == job_id).with_for_update())).one_or_none()
-    return None if row is None else (state_of(row), row.payload_missing)
+async def _lock(connection: AsyncConnection, job_id: str) -> Row[Any] | None:
+    """Return a job's state, with what it counts by and whether its payload is missing, and keep others out."""
+    return (await connection.execute(_LOCK, {"known_id": job_id})).one_or_none()
 
 
 async def _update(
-    connection: AsyncConnection, job_id: str, known: tuple[JobState, bool], state: JobState, payload: str | None
+    connection: AsyncConnection, known: Row[Any], before: JobState, state: JobState, payload: str | None
 ) -> None:
-    values = state_values(state) if state != known[0] else {}
+    values = state_values(known.job_type, state) if state != before else {}
     if payload is not None:
         values["payload"] = payload
     if values:
-        await connection.execute(update(JobRow).where(JobRow.id == job_id).values(values))
+        await connection.execute(_UPDATE, {**values, "known_id": known.id})
 
 
 def _fold(state: JobState, changes: dict[int, JobChange]) -> tuple[JobState, dict[int, JobStatus | None]]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from contracts.inline import LEASE, InlineOutcome
 from contracts.jobs import JobFailure, JobStatus
@@ -26,6 +26,16 @@ class InlineRecord:
         mine = update(OutboxRow).where(OutboxRow.job_id == job_id).values(next_try_at=now + LEASE)
         async with self._database.write() as connection:
             return (await connection.execute(mine)).rowcount > 0
+
+    async def give_back(self, job_id: str, now: datetime) -> None:
+        """Let the relay start the job now."""
+        async with self._database.write() as connection:
+            await connection.execute(update(OutboxRow).where(OutboxRow.job_id == job_id).values(next_try_at=now))
+
+    async def ended(self, job_id: str) -> None:
+        """Take a job whose end is recorded out of the outbox; nobody starts it any more."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(OutboxRow).where(OutboxRow.job_id == job_id))
 
     async def outcome(self, job_id: str) -> InlineOutcome:
         """Return whether a request runs the job, or has run it."""

@@ -1,34 +1,64 @@
-"""Intake: accepts jobs durably, each once, and knows which of them are still to be started."""
+"""Intake: accepts jobs durably, each once, and knows which of them are still to be started.
 
+Locks are taken in one order: callers' keys, lines of turns, rows of jobs, the list of events.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import InvalidInput
 from contracts.history import JobChange
-from contracts.jobs import JobHeader
-from readmodel.columns import utc_now
+from contracts.jobs import JobHeader, Priority
+from contracts.limits import Pace
+from readmodel.claims import claim, key_values, known_claims, release, used_otherwise
 from readmodel.database import Database
 from readmodel.documents import document, from_text, to_text
 from readmodel.events import append_events
-from readmodel.history import insert_job
+from readmodel.history import insert_jobs
 from readmodel.merge import accepted_state, merge
 from readmodel.rows import header_of, insert_into
+from readmodel.slots import with_slots
 from readmodel.tables import IdempotencyKeyRow, JobRow, OutboxRow
 
 START_GRACE = timedelta(seconds=2)
 """How long a job is left to the request that brought it, before the relay may start it."""
+RELAY_LEASE = timedelta(seconds=10)
+"""How long a relay has for the jobs it took, before another one may take them."""
+MANY = 100
+"""How many jobs to accept in one transaction: enough to share its cost, few enough to keep nobody waiting."""
+
+_PRIORITY = case({priority.value: priority.key for priority in Priority}, value=JobRow.priority)
+_BEFORE = [column for column in JobRow.__table__.columns if column.name not in {"result", "error", "progress"}]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job to be accepted. `change`: its first change, with the accepted event; `key`: the caller's, if any."""
+
+    header: JobHeader
+    payload: Any
+    change: JobChange
+    key: str | None = None
+    pace: Pace | None = None
+
+    @property
+    def claim(self) -> tuple[str, str] | None:
+        """The caller's key with its tenant."""
+        return None if self.key is None else (self.header.tenant_id, self.key)
 
 
 @dataclass(frozen=True)
 class AcceptedJob:
-    """A job as an earlier, equal request brought it: what its answer is made of."""
+    """A job as it was accepted: now, or when `replayed` by an earlier, equal request."""
 
     header: JobHeader
     payload: Any
+    replayed: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +68,10 @@ class OutboxEntry:
     header: JobHeader
     payload: Any
     tries: int
+
+
+Answer = AcceptedJob | InvalidInput
+"""What came of a submission: its job, or why it was refused."""
 
 
 class Intake:
@@ -50,28 +84,38 @@ class Intake:
         self._database = database
 
     async def accept(
-        self, header: JobHeader, payload: Any, change: JobChange, idempotency_key: str | None
-    ) -> AcceptedJob | None:
+        self, header: JobHeader, payload: Any, change: JobChange, key: str | None, pace: Pace | None = None
+    ) -> AcceptedJob:
         """Write the job, its change with the accepted event, its outbox row and the caller's key, or nothing.
 
-        Returns None when the job is new. When an equal request (the same `request_hash`) brought it before, under
-        the same key or the same job id, nothing is written and the first request's job is returned.
+        With a pace the job takes its turn: the header that is kept, and returned, has it as `slot_at`. When an equal
+        request (the same `request_hash`) brought the job before, under the same key or the same job id, nothing is
+        written and the first request's job is returned.
 
         Raises:
             InvalidInput: The key, or the job id, was used for another request.
         """
-        key = idempotency_key
         async with self._database.write() as connection:
-            if key is not None:
-                known = await _claim(connection, (header.tenant_id, key), header.request_hash, header.id)
-                if known is not None and (job := await _accepted(connection, known)) is not None:
-                    return job
-            state = merge(accepted_state(header), change)
-            if not await insert_job(connection, header, state, document(payload)):
-                return await _same_job(connection, header, key)
-            await connection.execute(insert_into(connection, OutboxRow), _outbox_values(header, payload))
-            await append_events(connection, [(change, change.status)])
-        return None
+            (answer,) = await _accept(connection, [Submission(header, payload, change, key, pace)], START_GRACE)
+        if isinstance(answer, InvalidInput):
+            raise answer
+        return answer
+
+    async def accept_many(self, submissions: Sequence[Submission]) -> list[Answer]:
+        """Accept jobs in one transaction, see `accept`; return for each the job, or why it was refused.
+
+        One that is refused holds back no other. They are due at once, for the relay to start. After an outage do the
+        same again: what was written before is found as a repeat.
+
+        submissions: up to `MANY`, no two with one job id or one key
+        """
+        async with self._database.write() as connection:
+            return await _accept(connection, submissions, timedelta(0))
+
+    async def repeated(self, submissions: Sequence[Submission]) -> list[Answer | None]:
+        """Return for each what its key made before, or that it was used otherwise; None when it may be new."""
+        async with self._database.read() as connection:
+            return await _repeated(connection, submissions, {each.claim for each in submissions if each.claim})
 
     async def remember(self, tenant_id: str, key: str, request_hash: str, resource_id: str) -> str | None:
         """Keep what a caller's key made; return what it made before, None when the key is new.
@@ -79,22 +123,34 @@ class Intake:
         Raises:
             InvalidInput: The key was used for another request.
         """
+        values = key_values((tenant_id, key), request_hash, resource_id)
         async with self._database.write() as connection:
-            return await _claim(connection, (tenant_id, key), request_hash, resource_id)
+            if await claim(connection, [values]):
+                return None
+            known_hash, known_id = (await known_claims(connection, {(tenant_id, key)}))[tenant_id, key]
+        if known_hash != request_hash:
+            raise used_otherwise(key)
+        return known_id
 
-    async def started(self, job_id: str) -> None:
-        """Take a job out of the outbox; nothing happens when it is not in it."""
+    async def started(self, *job_ids: str) -> None:
+        """Take jobs out of the outbox; nothing happens to those that are not in it."""
         async with self._database.write() as connection:
-            await connection.execute(delete(OutboxRow).where(OutboxRow.job_id == job_id))
+            await connection.execute(delete(OutboxRow).where(OutboxRow.job_id.in_(job_ids)))
 
-    async def due(self, limit: int, now: datetime) -> list[OutboxEntry]:
-        """Return up to `limit` jobs that should be started by now, longest due first.
+    async def take_due(self, limit: int, now: datetime) -> list[OutboxEntry]:
+        """Return up to `limit` jobs to be started by now, critical ones first, then the longest accepted.
 
-        Two relays may get the same ones; the job id makes the second start harmless.
+        For the time of `RELAY_LEASE` no other relay gets them. Should that pass, two may start the same job: the job
+        id makes the second start harmless.
         """
-        query = select(OutboxRow.__table__).where(OutboxRow.next_try_at <= now)
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query.order_by(OutboxRow.next_try_at).limit(limit))).all()
+        order = (_PRIORITY, OutboxRow.created_at, OutboxRow.job_id)
+        due = select(OutboxRow.__table__).join(JobRow, JobRow.id == OutboxRow.job_id)
+        due = due.where(OutboxRow.next_try_at <= now).order_by(*order).limit(limit)
+        async with self._database.write() as connection:
+            rows = (await connection.execute(due.with_for_update(of=OutboxRow, skip_locked=True))).all()
+            if rows:
+                mine = update(OutboxRow).where(OutboxRow.job_id.in_([row.job_id for row in rows]))
+                await connection.execute(mine.values(next_try_at=now + RELAY_LEASE))
         return [_entry(row) for row in rows]
 
     async def waiting(self, job_id: str) -> OutboxEntry | None:
@@ -104,11 +160,11 @@ class Intake:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _entry(row)
 
-    async def postpone(self, job_id: str, error: str, until: datetime) -> None:
-        """Note why a job could not be started, and when to try again."""
+    async def postpone(self, job_ids: Sequence[str], error: str, until: datetime) -> None:
+        """Note why jobs could not be started, and when to try again."""
         values = {"tries": OutboxRow.tries + 1, "last_error": error, "next_try_at": until}
         async with self._database.write() as connection:
-            await connection.execute(update(OutboxRow).where(OutboxRow.job_id == job_id).values(values))
+            await connection.execute(update(OutboxRow).where(OutboxRow.job_id.in_(job_ids)).values(values))
 
     async def outbox_size(self) -> int:
         """Return how many jobs are not known to be started."""
@@ -122,51 +178,82 @@ class Intake:
             return (await connection.execute(old)).rowcount
 
 
-async def _claim(
-    connection: AsyncConnection, owner_and_key: tuple[str, str], request_hash: str, resource_id: str
-) -> str | None:
-    """Take the key for the resource; return the resource that has it already."""
-    tenant_id, key = owner_and_key
-    row = IdempotencyKeyRow
-    values = {"tenant_id": tenant_id, "key": key, "request_hash": request_hash, "resource_id": resource_id}
-    insert = insert_into(connection, row).on_conflict_do_nothing(index_elements=["tenant_id", "key"])
-    if (await connection.execute(insert, {**values, "created_at": utc_now()})).rowcount:
-        return None
-    query = select(row.request_hash, row.resource_id).where(row.tenant_id == tenant_id, row.key == key)
-    known = (await connection.execute(query)).one()
-    if known.request_hash != request_hash:
-        raise _used(key)
-    return str(known.resource_id)
+async def _accept(connection: AsyncConnection, submissions: Sequence[Submission], grace: timedelta) -> list[Answer]:
+    """Write what is new of the submissions; return the answer to each."""
+    claims = [key_values(each.claim, each.header.request_hash, each.header.id) for each in submissions if each.claim]
+    mine = await claim(connection, claims)
+    before = await _repeated(connection, submissions, {each.claim for each in submissions if each.claim} - mine)
+    new = [each for each, known in zip(submissions, before, strict=True) if known is None]
+    written = dict(zip([each.header.id for each in new], await _write(connection, new, grace), strict=True))
+    answers = [known or written[each.header.id] for each, known in zip(submissions, before, strict=True)]
+    refused = {each.claim for each, answer in zip(submissions, answers, strict=True) if not _is_job(answer)}
+    await release(connection, mine & refused)
+    return answers
 
 
-async def _same_job(connection: AsyncConnection, header: JobHeader, key: str | None) -> AcceptedJob:
+async def _write(connection: AsyncConnection, jobs: Sequence[Submission], grace: timedelta) -> list[Answer]:
+    """Write the jobs that have no row yet; return the answer to each."""
+    headers = await with_slots(connection, [(job.header, job.pace) for job in jobs])
+    texts = {job.header.id: document(job.payload) for job in jobs}
+    rows = [(h := headers[job.header.id], merge(accepted_state(h), job.change), texts[h.id]) for job in jobs]
+    new = await insert_jobs(connection, rows) if rows else set()
+    if waiting := [_outbox_values(headers[job_id], texts[job_id], grace) for job_id in new]:
+        await connection.execute(insert_into(connection, OutboxRow), waiting)
+    taken = {job.header.id for job in jobs} - new
+    known = await _jobs(connection, taken) if taken else {}
+    await append_events(connection, [(job.change, job.change.status) for job in jobs if job.header.id in new])
+    return [
+        AcceptedJob(headers[job.header.id], job.payload)
+        if job.header.id in new
+        else _same(job, known.get(job.header.id))
+        for job in jobs
+    ]
+
+
+def _is_job(answer: Answer) -> bool:
+    return isinstance(answer, AcceptedJob)
+
+
+def _same(job: Submission, known: AcceptedJob | None) -> Answer:
     """Return the job that has this id already, when an equal request brought it."""
-    job = await _accepted(connection, header.id)
-    if job is None or job.header.request_hash != header.request_hash:
-        raise _used(key) if key is not None else InvalidInput(f"the job id '{header.id}' was used for another request")
-    return job
+    if known and known.header.request_hash == job.header.request_hash:
+        return known
+    return used_otherwise(job.key) if job.key is not None else _taken(job.header.id)
 
 
-async def _accepted(connection: AsyncConnection, job_id: str) -> AcceptedJob | None:
-    row = (await connection.execute(select(JobRow.__table__).where(JobRow.id == job_id))).one_or_none()
-    return None if row is None else AcceptedJob(header_of(row), from_text(row.payload))
+async def _repeated(
+    connection: AsyncConnection, submissions: Sequence[Submission], claims: set[tuple[str, str]]
+) -> list[Answer | None]:
+    """Return what each one's key, when it is among these, made before; None when it made none that is still there."""
+    known = await known_claims(connection, claims) if claims else {}
+    jobs = await _jobs(connection, {resource for _, resource in known.values()}) if known else {}
+    answers: list[Answer | None] = []
+    for each in submissions:
+        request_hash, resource = known.get(each.claim or ("", ""), (None, ""))
+        other = request_hash is not None and request_hash != each.header.request_hash
+        answers.append(used_otherwise(each.key or "") if other else jobs.get(resource))
+    return answers
+
+
+async def _jobs(connection: AsyncConnection, job_ids: set[str]) -> dict[str, AcceptedJob]:
+    rows = (await connection.execute(select(*_BEFORE).where(JobRow.id.in_(job_ids)))).all()
+    return {row.id: AcceptedJob(header_of(row), from_text(row.payload), replayed=True) for row in rows}
 
 
 def _entry(row: Row[Any]) -> OutboxEntry:
     return OutboxEntry(JobHeader.model_validate_json(row.header), from_text(row.payload), row.tries)
 
 
-def _outbox_values(header: JobHeader, payload: Any) -> dict[str, Any]:
+def _outbox_values(header: JobHeader, payload: str | None, grace: timedelta) -> dict[str, Any]:
     return {
         "job_id": header.id,
         "created_at": header.created_at,
-        "next_try_at": header.created_at + START_GRACE,
+        "next_try_at": header.created_at + grace,
         "tries": 0,
         "header": to_text(header),
-        "payload": document(payload),
+        "payload": payload,
     }
 
 
-def _used(key: str) -> InvalidInput:
-    message = f"Idempotency-Key '{key}' was used for another request"
-    return InvalidInput(message, (("Idempotency-Key", message),))
+def _taken(job_id: str) -> InvalidInput:
+    return InvalidInput(f"the job id '{job_id}' was used for another request")

@@ -1,13 +1,13 @@
 """Jobs: what lists, pages and streams read about jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, exists, func, select, tuple_
+from sqlalchemy import Select, and_, case, exists, func, select, true, tuple_
 from sqlalchemy.orm import aliased
 
-from contracts.jobs import DependencyEnd, Job, JobStatus
+from contracts.jobs import DependencyEnd, Job, JobFailure, JobStatus
 from readmodel.cursors import from_cursor, from_event_cursor, to_cursor
 from readmodel.database import Database
 from readmodel.documents import from_text
@@ -87,6 +87,20 @@ class JobQueries:
         """Return the id of the newest event; 0 when there is none."""
         async with self._database.read() as connection:
             return await connection.scalar(select(func.max(JobEventRow.id))) or 0
+
+    async def fitting(self, job_filter: JobFilter, job_ids: Collection[str]) -> dict[str, bool]:
+        """Tell of those of the jobs that have a row whether the filter shows them."""
+        fits = and_(true(), *job_filter.conditions()).label("fits")
+        async with self._database.read() as connection:
+            rows = (await connection.execute(select(JobRow.id, fits).where(JobRow.id.in_(job_ids)))).all()
+        return {row.id: bool(row.fits) for row in rows}
+
+    async def errors(self, job_ids: Collection[str]) -> dict[str, JobFailure]:
+        """Return the errors of those of the jobs that have one."""
+        query = select(JobRow.id, JobRow.error).where(JobRow.id.in_(job_ids), JobRow.error.is_not(None))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return {row.id: JobFailure.model_validate_json(row.error) for row in rows}
 
     async def standings(self, job_ids: Sequence[str]) -> dict[str, JobStatus]:
         """Return the status of those of the jobs that have a row."""

@@ -8,6 +8,7 @@ from sqlalchemy import Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.fingerprints import fingerprint
 from contracts.jobs import Job, JobFailure, JobHeader, JobMetadata, JobStatus, Priority, Progress
 from readmodel.documents import document, from_text
 from readmodel.merge import JobState
@@ -56,14 +57,15 @@ def header_values(header: JobHeader) -> dict[str, Any]:
     }
 
 
-def state_values(state: JobState) -> dict[str, Any]:
-    """Return the columns of a job's state."""
-    result = document(state.result)
+def state_values(job_type: str, state: JobState) -> dict[str, Any]:
+    """Return the columns of a job's state; a job that is dead or failed has the fingerprint of its error."""
+    result, broken = document(state.result), state.status in {JobStatus.DEAD, JobStatus.FAILED}
     return {
         **vars(state),
         "progress": state.progress.to_wire() if state.progress else None,
         "result": result,
         "result_bytes": None if result is None else len(result),
+        "fingerprint": fingerprint(job_type, state.error) if broken else None,
         "error": document(state.error),
     }
 
@@ -86,14 +88,13 @@ def header_of(row: Row[Any]) -> JobHeader:
 
 def job_of(row: Row[Any], *, result_omitted: bool = False) -> Job:
     """Return the job in a row of all job columns. Durations are whole milliseconds, never negative."""
-    due = max(row.created_at, row.run_at or row.created_at, row.slot_at or row.created_at)
     return Job(
         **{name: getattr(row, name) for name in (*_SAME_IN_JOB, *_SAME_IN_BOTH)},
         payload=from_text(row.payload),
         result=from_text(row.result),
         error=from_text(row.error),
-        processing_time=_milliseconds(row.processed_at, row.completed_at),
-        wait_time=_milliseconds(due, row.processed_at),
+        processing_time=milliseconds(row.processed_at, row.completed_at),
+        wait_time=milliseconds(due_at(row), row.processed_at),
         metadata=JobMetadata.model_validate(row.metadata),
         result_omitted=result_omitted,
     )
@@ -104,7 +105,22 @@ def tag_values(header: JobHeader) -> Sequence[dict[str, str]]:
     return [{"job_id": header.id, "tag": tag} for tag in dict.fromkeys(header.tags)]
 
 
-def _milliseconds(begin: datetime | None, end: datetime | None) -> int | None:
+def wait_values(header: JobHeader) -> Sequence[dict[str, str]]:
+    """Return the rows of the jobs that a job waits for."""
+    return [{"job_id": header.id, "depends_on": other} for other in dict.fromkeys(header.depends_on)]
+
+
+def due_at(job: JobHeader | Row[Any]) -> datetime:
+    """Return when a job could have begun: when it was accepted, or later when it was to wait.
+
+    job: its header, or a row with these columns
+    """
+    created_at: datetime = job.created_at
+    return max(created_at, job.run_at or created_at, job.slot_at or created_at)
+
+
+def milliseconds(begin: datetime | None, end: datetime | None) -> int | None:
+    """Return the whole milliseconds between two instants, never negative; None when one is not known."""
     if begin is None or end is None:
         return None
     return max(0, round((end - begin).total_seconds() * 1000))

@@ -24,6 +24,8 @@ class JobType:
     priority: Priority = Priority.NORMAL
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
     aliases: tuple[str, ...] = ()
+    inline: bool = False
+    """A critical job of this type may run in the request when Temporal is away: its steps need no worker."""
 
 
 JOB_TYPES: dict[str, JobType] = {

@@ -9,6 +9,7 @@ from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleHandle,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
@@ -18,24 +19,50 @@ from temporalio.client import (
 )
 
 from contracts.repair import SYSTEM_QUEUE
+from contracts.upkeep import UpkeepInput
 from workflows.repair import RepairWorkflow
+from workflows.upkeep import UpkeepWorkflow
 
 REPAIR_ID = "system.repair"
 REPAIR_EVERY = timedelta(minutes=1)
+UPKEEP_ID = "system.upkeep"
+UPKEEP_EVERY = timedelta(minutes=10)
 
 
 async def schedule_repair(client: Client) -> None:
     """Have the read model compared with Temporal every minute, one run at a time."""
     action = ScheduleActionStartWorkflow(RepairWorkflow.run, id=REPAIR_ID, task_queue=SYSTEM_QUEUE)
-    schedule = Schedule(
+    await _keep(client, REPAIR_ID, _schedule(action, REPAIR_EVERY, ScheduleOverlapPolicy.SKIP))
+
+
+async def schedule_upkeep(client: Client, stretch: timedelta = UPKEEP_EVERY) -> None:
+    """Have the upkeep run without end: in stretches, of which each begins when the one before it is over.
+
+    Two processes that start at once may ask for two stretches: the second waits for the first.
+    """
+    step = UpkeepInput(seconds=stretch.total_seconds())
+    action = ScheduleActionStartWorkflow(UpkeepWorkflow.run, step, id=UPKEEP_ID, task_queue=SYSTEM_QUEUE)
+    handle = await _keep(client, UPKEEP_ID, _schedule(action, stretch, ScheduleOverlapPolicy.BUFFER_ONE))
+    described = await handle.describe()
+    if not described.info.running_actions and not described.schedule.state.paused:
+        await handle.trigger()
+
+
+def _schedule(action: ScheduleActionStartWorkflow, every: timedelta, overlap: ScheduleOverlapPolicy) -> Schedule:
+    return Schedule(
         action=action,
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=REPAIR_EVERY)]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(seconds=10)),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(overlap=overlap, catchup_window=timedelta(seconds=10)),
     )
+
+
+async def _keep(client: Client, schedule_id: str, schedule: Schedule) -> ScheduleHandle:
     try:
-        await client.create_schedule(REPAIR_ID, schedule)
+        return await client.create_schedule(schedule_id, schedule)
     except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(REPAIR_ID).update(partial(_as_now, schedule))
+        handle = client.get_schedule_handle(schedule_id)
+        await handle.update(partial(_as_now, schedule))
+        return handle
 
 
 def _as_now(schedule: Schedule, known: ScheduleUpdateInput) -> ScheduleUpdate:

@@ -11,17 +11,33 @@ from temporalio.worker import Worker
 from activities.dependencies import DependencyActivities
 from activities.history import HistoryActivities
 from activities.inline import InlineActivities
+from activities.release import ReleaseActivities
 from activities.repair import RepairActivities
+from activities.upkeep import UpkeepActivities
 from contracts.repair import SYSTEM_QUEUE
 from temporal.registry import JOB_TYPES
+from workflows.release import ReleaseWorkflow
 from workflows.repair import RepairWorkflow
+from workflows.upkeep import UpkeepWorkflow
 
 QUEUES = (*JOB_TYPES, SYSTEM_QUEUE)
 """All task queues there are."""
 
-SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (RepairWorkflow,)
-SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (RepairActivities, DependencyActivities, InlineActivities)
+SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (
+    RepairWorkflow,
+    ReleaseWorkflow,
+    UpkeepWorkflow,
+)
+SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
+    RepairActivities,
+    DependencyActivities,
+    InlineActivities,
+    ReleaseActivities,
+    UpkeepActivities,
+)
 """What the service does for itself, on its own queue."""
+SYSTEM_SLOTS = 8
+"""Least room on the system queue: upkeep and long releases each take a place for minutes."""
 
 RESULT_WAITS = timedelta(seconds=1)
 """How long a dead worker's sticky queue holds back a job's next task (10 s by default)."""
@@ -40,7 +56,7 @@ def build_worker(client: Client, queue: str, providers: Mapping[str, object], sl
         task_queue=queue,
         workflows=workflows,
         activities=steps,
-        max_concurrent_activities=slots,
+        max_concurrent_activities=max(slots, SYSTEM_SLOTS) if queue == SYSTEM_QUEUE else slots,
         max_concurrent_workflow_tasks=100,
         max_concurrent_local_activities=50,
         disable_eager_activity_execution=True,
@@ -53,13 +69,13 @@ def build_worker(client: Client, queue: str, providers: Mapping[str, object], sl
 
 def _served(queue: str, providers: Mapping[str, object]) -> tuple[list[type[Any]], list[Callable[..., Any]]]:
     if queue == SYSTEM_QUEUE:
-        return list(SYSTEM_WORKFLOWS), [step for kind in SYSTEM_ACTIVITIES for step in _steps(_made(kind, providers))]
+        return list(SYSTEM_WORKFLOWS), [step for kind in SYSTEM_ACTIVITIES for step in _steps(made(kind, providers))]
     job_type = JOB_TYPES[queue]
-    steps = [step for kind in (job_type.activities, HistoryActivities) for step in _steps(_made(kind, providers))]
+    steps = [step for kind in (job_type.activities, HistoryActivities) for step in _steps(made(kind, providers))]
     return [job_type.workflow], steps
 
 
-def _made(kind: type[Any], providers: Mapping[str, object]) -> object:
+def made(kind: type[Any], providers: Mapping[str, object]) -> object:
     """Make a class of steps, each provider handed in by the name of its parameter."""
     return kind(**{name: providers[name] for name in inspect.signature(kind).parameters})
 

@@ -18,24 +18,21 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client, Plugin
 from temporalio.service import RPCError
 
+import worker
 from adapters.objects.store import ObjectStore
 from api.app import create_app
 from api.context import Services
 from api.relay import OutboxRelay
 from config import Settings
-from contracts.ports import JobHistory
+from contracts.ports import Holds, JobHistory
 from contracts.repair import SYSTEM_QUEUE
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
-from readmodel.inline import InlineRecord
-from readmodel.jobs import JobQueries
 from serve import services_of
 from temporal.buffer import BufferedHistory
-from temporal.dependencies import TemporalJobs
 from temporal.devserver import DevServer
 from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
-from temporal.ledger import TemporalLedger
 from temporal.plugin import queue_plugin
 from temporal.provisioning import provision
 from temporal.workers import build_worker
@@ -92,7 +89,7 @@ async def client(connect: Connect, providers: Providers) -> Client:
     return await connect(queue_plugin(providers.blobs))
 
 
-RunWorker = Callable[[JobHistory], AbstractAsyncContextManager[None]]
+RunWorker = Callable[..., AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
@@ -100,9 +97,9 @@ def run_worker(connect: Connect, providers: Providers) -> RunWorker:
     """Run a worker of the photo queue on the given history, as `async with run_worker(history):`."""
 
     @asynccontextmanager
-    async def run(history: JobHistory) -> AsyncIterator[None]:
+    async def run(history: JobHistory, holds: Holds | None = None, slots: int = 8) -> AsyncIterator[None]:
         buffered = BufferedHistory(history)
-        plugin = queue_plugin(providers.blobs, StepObserver("test-worker", buffered.put, Tally()))
+        plugin = queue_plugin(providers.blobs, StepObserver("test-worker", buffered.put, Tally(), holds))
         client = await connect(plugin)
         given = {
             "blobs": providers.blobs,
@@ -110,26 +107,20 @@ def run_worker(connect: Connect, providers: Providers) -> RunWorker:
             "fetcher": providers.fetcher,
             "history": buffered,
         }
-        worker = build_worker(client, "photo_processing", given, slots=8, drain=timedelta(seconds=1))
+        worker = build_worker(client, "photo_processing", given, slots=slots, drain=timedelta(seconds=1))
         async with buffered.running(), worker:
             yield
 
     return run
 
 
-def system_providers(client: Client, database: Database) -> dict[str, object]:
-    """Return what the steps of the system queue work with, as worker.py hands it to them."""
-    queries = JobQueries(database)
-    return {
-        "ledger": TemporalLedger(client),
-        "history": HistoryWriter(database),
-        "standings": queries,
-        "others": TemporalJobs(client, queries),
-        "inline": InlineRecord(database),
-    }
+def system_providers(client: Client, database: Database, **settings: float) -> dict[str, object]:
+    """Return what the steps of the system queue work with, as worker.py hands it to them; upkeep ticks are short."""
+    given = Settings(**{"upkeep_seconds": 0.1, **settings})  # type: ignore[arg-type]  # checked by pydantic
+    return {"history": HistoryWriter(database), **worker.system_providers(client, database, given)}
 
 
-RunSystem = Callable[[Database], AbstractAsyncContextManager[None]]
+RunSystem = Callable[..., AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
@@ -137,9 +128,9 @@ def run_system(connect: Connect, providers: Providers) -> RunSystem:
     """Run a worker of the system queue on a database, as `async with run_system(database):`."""
 
     @asynccontextmanager
-    async def run(database: Database) -> AsyncIterator[None]:
+    async def run(database: Database, **settings: float) -> AsyncIterator[None]:
         client = await connect(queue_plugin(providers.blobs))
-        given = system_providers(client, database)
+        given = system_providers(client, database, **settings)
         async with build_worker(client, SYSTEM_QUEUE, given, slots=4, drain=timedelta(seconds=1)):
             yield
 

@@ -36,8 +36,10 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="Ready, dependency by dependency", responses={503: {"model": Readiness}})
 async def readyz(here: Here, response: Response) -> Readiness:
-    """Ask every dependency. Without Temporal or without the database jobs are still accepted: degraded, not down."""
+    """Ask every dependency. Without Temporal, the database or Redis jobs are still accepted: degraded, not down."""
     asked = {"temporal": here.engine.ping(), "database": here.database.ping(), "objectStore": here.blobs.ping()}
+    if here.admission.rates.shared:
+        asked["limits"] = here.admission.rates.ping()
     answers = await asyncio.gather(*(_check(call) for call in asked.values()))
     checks = dict(zip(asked, answers, strict=True))
     accepting = (checks["temporal"].ok or checks["database"].ok) and checks["objectStore"].ok

@@ -2,68 +2,44 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from api.acceptance import Accepted
-from api.context import Here, Key, Who
-from api.events import EventStream, follow, has_more
+from api.context import Here, Key, Who, refusals_counted
+from api.events import follow, has_more
+from api.filtering import Wanted
+from api.headers import quota_headers
 from api.identity import Right
+from api.messages import EventStream
 from api.pages import Limit, Page
+from api.problems import Problem
 from api.requests import DiscardBody, JobRequest, RetryBody
-from contracts.errors import InvalidInput
+from contracts.explanations import Explanation
 from contracts.history import JobEvent
-from contracts.jobs import Job, JobStatus, Priority
-from contracts.values import Instant
-from readmodel.filters import JobFilter
-from temporal.registry import find_job_type
+from contracts.jobs import Job
+from readmodel.cursors import from_event_cursor
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-Status = Annotated[list[JobStatus] | None, Query()]
-Many = Annotated[list[str] | None, Query()]
 JobId = Annotated[str, Path(alias="id", max_length=300)]
 
 
-@router.post("", status_code=202, summary="Submit a job", response_model=Job)
+@router.post(
+    "",
+    status_code=202,
+    summary="Submit a job",
+    response_model=Job,
+    dependencies=[Depends(refusals_counted)],
+    responses={429: {"model": Problem, "description": "too much; `Retry-After` and `RateLimit` say when to go on"}},
+)
 async def submit(body: JobRequest, here: Here, who: Who, key: Key, response: Response) -> Job:
     """Accept a job. The answer comes only after the job is durable: in Temporal, or kept to be started there."""
     return _answered(await here.queue.add_job(who, body, key), response)
 
 
 @router.get("", summary="List jobs, newest first")
-async def list_jobs(
-    here: Here,
-    who: Who,
-    limit: Limit = 50,
-    cursor: str | None = None,
-    job_type: Annotated[list[str] | None, Query(alias="jobType")] = None,
-    status: Status = None,
-    priority: Annotated[list[Priority] | None, Query()] = None,
-    tenant_id: Annotated[str | None, Query(alias="tenantId")] = None,
-    tag: Many = None,
-    correlation_id: Annotated[str | None, Query(alias="correlationId")] = None,
-    parent_job_id: Annotated[str | None, Query(alias="parentJobId")] = None,
-    flow_id: Annotated[str | None, Query(alias="flowId")] = None,
-    schedule_id: Annotated[str | None, Query(alias="scheduleId")] = None,
-    created_after: Annotated[Instant | None, Query(alias="createdAfter")] = None,
-    created_before: Annotated[Instant | None, Query(alias="createdBefore")] = None,
-    q: Annotated[str | None, Query(max_length=200, description="free text over ids, tags and correlation ids")] = None,
-) -> Page[Job]:
+async def list_jobs(here: Here, who: Who, wanted: Wanted, limit: Limit = 50, cursor: str | None = None) -> Page[Job]:
     """Return the jobs this key may see. A large result is left out of lists (`resultOmitted`)."""
-    wanted = JobFilter(
-        job_types=tuple(known.name if (known := find_job_type(name)) else name for name in job_type or ()),
-        statuses=tuple(status or ()),
-        priorities=tuple(priority or ()),
-        tenant_id=tenant_id,
-        tags=tuple(tag or ()),
-        correlation_id=correlation_id,
-        parent_job_id=parent_job_id,
-        flow_id=flow_id,
-        schedule_id=schedule_id,
-        created_after=created_after,
-        created_before=created_before,
-        q=q,
-    )
     jobs, following = await here.queue.list_jobs(who, wanted, limit, cursor)
     return Page[Job](items=jobs, next_cursor=following)
 
@@ -83,6 +59,12 @@ async def events(job_id: JobId, here: Here, who: Who, limit: Limit = 50, cursor:
     return Page[JobEvent](items=found, next_cursor=following)
 
 
+@router.get("/{id}/explain", summary="Why a job stands where it stands")
+async def explain(job_id: JobId, here: Here, who: Who) -> Explanation:
+    """Say in plain words what the job waits for, or does, from the facts of this moment."""
+    return await here.explainer.explain(who, job_id)
+
+
 @router.get(
     "/{id}/stream",
     summary="Follow a job",
@@ -94,7 +76,7 @@ async def stream(
 ) -> Response:
     """Send `status`, `progress`, `log` and `result` events; resume after `Last-Event-ID`; end when the job ends."""
     await here.queue.get_job(who, job_id)
-    last = _place(last_event_id)
+    last = from_event_cursor(last_event_id or None)
     if not await has_more(here, job_id, last):
         return Response(status_code=204)
     return EventStream(follow(here, who, job_id, last, request), headers={"X-Accel-Buffering": "no"})
@@ -122,18 +104,10 @@ async def discard(job_id: JobId, body: DiscardBody, here: Here, who: Who) -> Job
 
 def _answered(accepted: Accepted, response: Response) -> Job:
     response.headers["Location"] = f"/v1/jobs/{accepted.job.id}"
+    response.headers.update(quota_headers(accepted.quota))
     if accepted.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return accepted.job
-
-
-def _place(cursor: str | None) -> int:
-    if not cursor:
-        return 0
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-        msg = "the place to go on from is not one that was given out here"
-        raise InvalidInput(msg, (("cursor", msg),))
-    return int(cursor)
 
 
 def _without_error_text(event: JobEvent) -> JobEvent:

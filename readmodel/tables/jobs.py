@@ -60,7 +60,7 @@ class JobRow(Base):
         Index("ix_jobs_open", "id", postgresql_where=STILL_OPEN, sqlite_where=STILL_OPEN),
         Index(
             "ix_jobs_open_depth",
-            *("job_type", "tenant_id", "priority", "status", "processed_at", "created_at"),
+            *("job_type", "tenant_id", "priority", "status", "processed_at", "created_at", "run_at", "slot_at"),
             postgresql_where=STILL_OPEN,
             sqlite_where=STILL_OPEN,
         ),

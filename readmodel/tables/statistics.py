@@ -1,4 +1,4 @@
-"""Roll-ups: counts of ended jobs per minute and per day, so that no figure has to read the history."""
+"""Roll-ups: counts of ended jobs per minute, per day and in all, so that no figure has to read the history."""
 
 from datetime import datetime
 
@@ -9,7 +9,10 @@ from readmodel.tables.base import Base
 
 
 class JobCountRow(Base):
-    """Jobs that ended in one stretch of time. `grain`: `minute` (kept two days) or `day`; sums in milliseconds."""
+    """Jobs that ended in one stretch of time; sums in milliseconds.
+
+    `grain`: `minute` (kept two days), `day`, or `total` for all time, which stands at the beginning of 1970.
+    """
 
     __tablename__ = "job_counts"
 
@@ -26,7 +29,7 @@ class JobCountRow(Base):
 class JobDurationRow(Base):
     """How many of the jobs that ended in one stretch of time waited, or ran, about so long (see `bucket`).
 
-    `measure`: `wait` or `run`. `bucket`: a step of a logarithmic scale of milliseconds.
+    `grain`: `minute` or `day`. `measure`: `wait` or `run`. `bucket`: a step of a logarithmic scale of milliseconds.
     """
 
     __tablename__ = "job_durations"

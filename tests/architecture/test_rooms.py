@@ -17,8 +17,10 @@ from config import Settings
 from contracts.jobs import JobPayload
 from contracts.repair import SYSTEM_QUEUE
 from examples.word_count.register import WORD_COUNT
+from readmodel.database import Database
 from temporal.registry import JOB_TYPES, JobType
 from temporal.workers import QUEUES, build_worker
+from tests.fixtures_queue import system_providers
 from workflows.job import JobWorkflow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,8 +102,7 @@ def test_no_two_job_types_share_a_name_or_a_step() -> None:
 async def test_every_queue_is_served_under_its_own_name_with_known_providers(client: Client, tmp_path: Path) -> None:
     blobs = ObjectStore("memory://")
     async with step_providers(Settings(data_dir=tmp_path), blobs, processors=1) as providers:
-        names = ("history", "ledger", "standings", "others", "inline")  # these by worker.py
-        known = {**providers, **dict.fromkeys(names, object())}
+        known = {**providers, **system_providers(client, Database(Settings(data_dir=tmp_path).database))}
 
     workers = [build_worker(client, queue, known, slots=1, drain=timedelta(0)) for queue in QUEUES]
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,61 +16,14 @@ from contracts.repair import RepairInput
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.jobs import JobQueries
-from temporal.buffer import BufferedHistory
 from temporal.dependencies import TemporalJobs
-from temporal.devserver import DevServer, free_port
-from temporal.interceptors.chain import StepObserver
-from temporal.interceptors.tally import Tally
 from temporal.ledger import TemporalLedger
 from temporal.plugin import queue_plugin
 from temporal.provisioning import provision
-from temporal.workers import build_worker
 from tests.endpoints.test_jobs import batch, ended, job_that
+from tests.faults.conftest import OwnTemporal, worker_on
 from tests.fixtures_postgres import PostgresServer
 from tests.fixtures_queue import Api, Providers, RunApi, RunWorker
-
-
-class OwnTemporal:
-    """A Temporal server with a file, which the test may stop and start again on the same port."""
-
-    def __init__(self, program: Path, folder: Path) -> None:
-        self._program, self._folder = program, folder
-        self._port = free_port(0, "Temporal", print)
-        self.server = self._new()
-
-    def _new(self) -> DevServer:
-        database = self._folder / "temporal.db"
-        return DevServer(self._program, port=self._port, log=self._folder / "temporal.log", database=database)
-
-    async def start(self) -> None:
-        self.server = self._new()
-        await self.server.spawn()
-        await self.server.ready()
-
-    async def connect(self, *plugins: Any) -> Client:
-        return await Client.connect(self.server.address, plugins=plugins)
-
-
-@pytest.fixture
-async def own_temporal(temporal_program: Path, tmp_path: Path) -> AsyncIterator[OwnTemporal]:
-    """A server of the test's own, made ready."""
-    own = OwnTemporal(temporal_program, tmp_path)
-    await own.start()
-    await provision(await own.connect())
-    yield own
-    await own.server.stop()
-
-
-@asynccontextmanager
-async def worker_on(own: OwnTemporal, providers: Providers, history: HistoryWriter) -> AsyncIterator[None]:
-    buffered = BufferedHistory(history)
-    client = await own.connect(queue_plugin(providers.blobs, StepObserver("w", buffered.put, Tally())))
-    given = {"blobs": providers.blobs, "reader": providers.reader, "fetcher": providers.fetcher, "history": buffered}
-    async with (
-        buffered.running(),
-        build_worker(client, "photo_processing", given, slots=4, drain=timedelta(seconds=1)),
-    ):
-        yield
 
 
 async def test_while_temporal_is_stopped_jobs_are_accepted_and_start_once_when_it_is_back(

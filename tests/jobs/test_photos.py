@@ -248,7 +248,7 @@ async def test_the_same_job_id_starts_once(client: Client, providers: Providers,
     assert started == [True, False]
     assert await engine.start(head, payload) is False
     assert providers.reader.read_count == {"one": 1}
-    assert JobInput[PhotoInput].model_validate({"header": head, "payload": payload}).payload.photos
+    assert JobInput[PhotoInput].model_validate({"header": head, "payload": payload}).payload
 
 
 class SlowEnd(MemoryHistory):

@@ -14,21 +14,22 @@ from tests.projections.samples import NOON, accepted, at, full_header, make_head
 
 HEADER = full_header()
 PAYLOAD = {"photos": [{"uploadId": "a"}]}
-FIRST = AcceptedJob(HEADER, PAYLOAD)
+NEW = AcceptedJob(HEADER, PAYLOAD)
+FIRST = AcceptedJob(HEADER, PAYLOAD, replayed=True)
 
 
 async def test_an_accepted_job_is_a_row_an_event_and_an_outbox_entry(intake: Intake, queries: JobQueries) -> None:
-    assert await intake.accept(HEADER, PAYLOAD, accepted(HEADER), "k") is None
+    assert await intake.accept(HEADER, PAYLOAD, accepted(HEADER), "k") == NEW
 
     assert await queries.get(HEADER.id) == Job.accepted(HEADER, PAYLOAD)
     assert [stored.status for stored in await queries.events_after(0, 9)] == [JobStatus.PENDING]
-    assert await intake.due(9, HEADER.created_at + START_GRACE) == [OutboxEntry(HEADER, PAYLOAD, tries=0)]
+    assert await intake.take_due(9, HEADER.created_at + START_GRACE) == [OutboxEntry(HEADER, PAYLOAD, tries=0)]
 
 
 async def test_the_relay_leaves_a_new_job_to_the_request_that_brought_it(intake: Intake) -> None:
     await intake.accept(HEADER, PAYLOAD, accepted(HEADER), None)
 
-    assert await intake.due(9, HEADER.created_at) == []
+    assert await intake.take_due(9, HEADER.created_at) == []
 
 
 @pytest.mark.parametrize("key", ["k", None])
@@ -74,14 +75,14 @@ async def test_a_job_id_used_for_another_request_is_refused_and_its_key_stays_fr
 async def test_a_key_belongs_to_its_tenant(intake: Intake) -> None:
     theirs = make_header("1", tenant_id="other")
 
-    assert await intake.accept(HEADER, PAYLOAD, accepted(HEADER), "k") is None
-    assert await intake.accept(theirs, PAYLOAD, accepted(theirs), "k") is None
+    assert await intake.accept(HEADER, PAYLOAD, accepted(HEADER), "k") == NEW
+    assert not (await intake.accept(theirs, PAYLOAD, accepted(theirs), "k")).replayed
 
 
 async def test_equal_requests_at_once_make_one_job(intake: Intake, queries: JobQueries) -> None:
     answers = await asyncio.gather(*(intake.accept(HEADER, PAYLOAD, accepted(HEADER), "k") for _ in range(8)))
 
-    assert sorted(answers, key=lambda answer: answer is not None) == [None, *[FIRST] * 7]
+    assert sorted(answers, key=lambda answer: answer.replayed) == [NEW, *[FIRST] * 7]
     assert len(await queries.events_after(0, 9)) == 1
 
 
@@ -99,11 +100,10 @@ async def test_a_job_that_cannot_be_started_comes_up_again_later(intake: Intake)
     for header in headers:
         await intake.accept(header, {}, accepted(header), None)
 
-    await intake.postpone(headers[0].id, "Temporal does not answer", at(60))
+    await intake.postpone([headers[0].id], "Temporal does not answer", at(60))
 
-    assert [entry.header.id for entry in await intake.due(9, at(30))] == [headers[1].id, headers[2].id]
-    assert [(entry.header.id, entry.tries) for entry in await intake.due(9, at(60))][-1] == (headers[0].id, 1)
-    assert [entry.header.id for entry in await intake.due(1, at(60))] == [headers[1].id]
+    assert [entry.header.id for entry in await intake.take_due(9, at(30))] == [headers[1].id, headers[2].id]
+    assert [(entry.header.id, entry.tries) for entry in await intake.take_due(1, at(60))] == [(headers[0].id, 1)]
     assert await intake.outbox_size() == 3
 
 

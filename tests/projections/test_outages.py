@@ -65,7 +65,7 @@ async def test_a_frozen_server_is_given_up_in_time_and_used_again(
         )
 
     assert set(said) == {"the database does not answer: timed out"}
-    assert await intake.accept(HEADER, {}, accepted(HEADER), "k") is None
+    assert not (await intake.accept(HEADER, {}, accepted(HEADER), "k")).replayed
 
 
 @pytest.mark.postgres
@@ -150,7 +150,7 @@ async def test_a_locked_sqlite_file_is_given_up_in_time_and_used_again(sqlite_ur
         await database.ping()
 
     assert set(said) <= {"the database does not answer: it is locked", "the database does not answer: timed out"}
-    assert await intake.accept(HEADER, {}, accepted(HEADER), "k") is None
+    assert not (await intake.accept(HEADER, {}, accepted(HEADER), "k")).replayed
     await database.close()
 
 

@@ -31,7 +31,7 @@ def _extend_jobs() -> None:
     op.create_index(
         "ix_jobs_open_depth",
         "jobs",
-        ["job_type", "tenant_id", "priority", "status", "processed_at", "created_at"],
+        ["job_type", "tenant_id", "priority", "status", "processed_at", "created_at", "run_at", "slot_at"],
         postgresql_where=STILL_OPEN,
         sqlite_where=STILL_OPEN,
     )

@@ -1,0 +1,53 @@
+"""Drafts: jobs as they were asked for, checked as far as nobody else has to be asked."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from uuid_utils import uuid7
+
+from api.identity import Caller
+from api.requests import JobRequest, checked_payload
+from contracts.history import JobChange, accepted_event
+from contracts.jobs import JobHeader, JobPayload, JobStatus
+from readmodel.intake import Submission
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A job that may be accepted. `payload` is None when it has values to be filled in from other jobs' results."""
+
+    submission: Submission
+    payload: JobPayload | None
+
+    @property
+    def header(self) -> JobHeader:
+        """The job's header as asked for: the tenant's limits may still delay its start."""
+        return self.submission.header
+
+
+def drafted(caller: Caller, tenant_id: str, request: JobRequest, key: str | None) -> Draft:
+    """Return the job that the caller asks for; the same key makes the same job id.
+
+    Raises:
+        Forbidden: The key may not use this job type.
+        InvalidInput: There is no such type, or the payload is not one of it.
+    """
+    kind = request.kind()
+    caller.must_use(kind.name)
+    payload = None if request.templated else checked_payload(kind, request.payload)
+    header = request.header(tenant_id, kind, key or str(uuid7()))
+    said = payload.to_wire(only_given=True) if payload else request.payload
+    return Draft(Submission(header, said, _told(caller, header, said, payload), key), payload)
+
+
+def _told(caller: Caller, header: JobHeader, said: Any, payload: JobPayload | None) -> JobChange:
+    return JobChange(
+        job_id=header.id,
+        tenant_id=header.tenant_id,
+        job_type=header.job_type,
+        at=header.created_at,
+        payload=said,
+        status=JobStatus.PENDING,
+        progress=payload.expected() if payload else None,
+        events=(accepted_event(header, caller.actor),),
+    )

@@ -1,0 +1,55 @@
+"""Checks that the uploads which jobs name exist, for their tenant."""
+
+import asyncio
+from collections.abc import Sequence
+
+from contracts.errors import InvalidInput
+from contracts.jobs import JobPayload
+from contracts.ports import BlobStore
+from contracts.values import upload_key
+
+CHECKS_AT_ONCE = 16
+
+
+class UploadCheck:
+    """Looks uploads up in the object store, each once."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+
+    async def check(self, tenant_id: str, payload: JobPayload, known: dict[str, bool] | None = None) -> None:
+        """Pass only when every upload that the payload names exists.
+
+        known: what was looked up before, by object key
+
+        Raises:
+            InvalidInput: Some do not; the error names them.
+            Unavailable: The object store did not answer.
+        """
+        known = {} if known is None else known
+        await self.look_up([(tenant_id, payload)], known)
+        uploads = list(payload.upload_ids())
+        missing = tuple(
+            (f"payload.{path}", f"no upload '{u}'") for path, u in uploads if not known[upload_key(tenant_id, u)]
+        )
+        if missing:
+            msg = f"{len(missing)} of {len(uploads)} uploads do not exist: {missing[0][0]}: {missing[0][1]}"
+            raise InvalidInput(msg, missing[:100])
+
+    async def look_up(self, payloads: Sequence[tuple[str, JobPayload]], known: dict[str, bool]) -> None:
+        """Find out which of the uploads exist that the tenants' payloads name; add to what is known.
+
+        Raises:
+            Unavailable: The object store did not answer.
+        """
+        gate = asyncio.Semaphore(CHECKS_AT_ONCE)
+        named = dict.fromkeys(
+            upload_key(tenant_id, upload) for tenant_id, p in payloads for _, upload in p.upload_ids()
+        )
+        wanted = [key for key in named if key not in known]
+
+        async def there(key: str) -> bool:
+            async with gate:
+                return await self._blobs.exists(key)
+
+        known |= zip(wanted, await asyncio.gather(*map(there, wanted)), strict=True)

@@ -1,0 +1,117 @@
+"""Alerts: things that a person should look at, until somebody says that they did."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, insert, select, text, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.alerts import Alert, Severity
+from readmodel.columns import utc_now
+from readmodel.cursors import from_cursor, to_cursor
+from readmodel.database import Database
+from readmodel.tables import AlertRow
+
+_ALERT = AlertRow.__table__
+_LOCK = 7_306_551_902_718
+"""PostgreSQL advisory lock of whoever raises an alert: two at once would not see each other's row."""
+
+
+class AlertBook:
+    """Keeps alerts.
+
+    Every method raises `Unavailable` when the database did not answer.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def raise_alert(
+        self,
+        key: str,
+        kind: str,
+        severity: Severity,
+        message: str,
+        tenant_id: str | None = None,
+        job_type: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        """Raise an alert; while one with the same key is not acknowledged, it only counts up and takes the new words.
+
+        Raising twice for one reason makes no second alert, its count is one more.
+        """
+        about = {"key": key, "kind": kind, "tenant_id": tenant_id, "job_type": job_type}
+        said = {"severity": severity, "message": message, "details": dict(details or {})}
+        async with self._database.write() as connection:
+            await keep_alert(connection, self._clock(), about, said)
+
+    async def list(
+        self,
+        tenant_id: str | None,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        acknowledged: bool | None = None,
+        kinds: Sequence[str] = (),
+    ) -> tuple[Sequence[Alert], str | None]:
+        """Return up to `limit` alerts, the latest begun first, and the next page's cursor.
+
+        tenant_id: None for the alerts of all tenants and of the platform
+        acknowledged: None for both
+
+        Raises:
+            InvalidInput: The cursor is not one of this list.
+        """
+        query = select(_ALERT).where(*_wanted(tenant_id, acknowledged, kinds))
+        if cursor is not None:
+            query = query.where(tuple_(AlertRow.created_at, AlertRow.id) < from_cursor(cursor))
+        query = query.order_by(AlertRow.created_at.desc(), AlertRow.id.desc()).limit(limit + 1)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        alerts = [_alert(row) for row in rows[:limit]]
+        return alerts, to_cursor(alerts[-1].created_at, alerts[-1].id) if len(rows) > limit else None
+
+    async def acknowledge(self, alert_id: str, tenant_id: str | None, actor: str) -> Alert | None:
+        """Note that somebody looked at it; who did so first stays. None when there is no such alert in the scope.
+
+        tenant_id: None for an alert of any tenant, or of the platform
+        """
+        own = [AlertRow.id == alert_id, *_wanted(tenant_id, None, ())]
+        values = {"acknowledged_at": self._clock(), "acknowledged_by": actor}
+        first = update(AlertRow).where(*own, AlertRow.acknowledged_at.is_(None)).values(values)
+        async with self._database.write() as connection:
+            await connection.execute(first)
+            row = (await connection.execute(select(_ALERT).where(*own))).one_or_none()
+        return None if row is None else _alert(row)
+
+
+async def keep_alert(connection: AsyncConnection, now: datetime, about: dict[str, Any], said: dict[str, Any]) -> None:
+    """Raise an alert inside a transaction that does something else as well.
+
+    about: key, kind, tenant_id, job_type. said: severity, message, details. Any: values of columns.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    still_open = update(AlertRow).where(AlertRow.key == about["key"], AlertRow.acknowledged_at.is_(None))
+    if (await connection.execute(still_open.values(**said, count=AlertRow.count + 1, last_at=now))).rowcount:
+        return
+    new = {"id": f"alert_{secrets.token_hex(12)}", "count": 1, "created_at": now, "last_at": now}
+    await connection.execute(insert(AlertRow).values(**about, **said, **new))
+
+
+def _wanted(tenant_id: str | None, acknowledged: bool | None, kinds: Sequence[str]) -> Sequence[ColumnElement[bool]]:
+    conditions = []
+    if tenant_id is not None:
+        conditions.append(AlertRow.tenant_id == tenant_id)
+    if acknowledged is not None:
+        conditions.append(AlertRow.acknowledged_at.is_not(None) if acknowledged else AlertRow.acknowledged_at.is_(None))
+    if kinds:
+        conditions.append(AlertRow.kind.in_(kinds))
+    return conditions
+
+
+def _alert(row: Row[Any]) -> Alert:
+    return Alert.model_validate(dict(row._mapping))

@@ -1,0 +1,108 @@
+"""Retention: forgets what is old, a little at a time."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from contracts.jobs import JobStatus
+from readmodel.cleaning import ENDED, Cleaning, EndedJobs
+from readmodel.database import Database
+from readmodel.intake import Intake
+from readmodel.rollups import Grain
+from readmodel.tables import AlertRow, Base, JobCountRow, JobDurationRow, JobRow, RemovedJobRow, TenantLimitsRow
+
+DEFAULT_DAYS: Mapping[JobStatus, int] = {JobStatus.COMPLETED: 30, JobStatus.CANCELLED: 30, JobStatus.FAILED: 90}
+"""How long ended jobs are kept. Dead ones wait for a person as long as it takes."""
+AT_ONCE = 2_000
+"""Jobs that one sweep removes at most."""
+
+MINUTES_KEPT = timedelta(days=2)
+KEYS_KEPT = timedelta(hours=48)
+TOMBSTONES_KEPT = timedelta(days=60)
+"""Longer than any Temporal server should keep the history of an ended job."""
+ALERTS_KEPT = timedelta(days=90)
+"""After somebody acknowledged them."""
+
+_STRETCH = timedelta(minutes=30)
+"""Minutes whose roll-ups are removed in one transaction."""
+_DAYS_OF_TENANT = "retentionDays"
+
+
+class Retention:
+    """Removes ended jobs and the service's own traces when they have been kept long enough."""
+
+    def __init__(self, database: Database, days: Mapping[JobStatus, int] = DEFAULT_DAYS) -> None:
+        self._database = database
+        self._days = {status: kept for status, kept in days.items() if status in ENDED}
+        self._cleaning = Cleaning(database)
+        self._intake = Intake(database)
+
+    async def sweep(self, now: datetime, limit: int = AT_ONCE) -> int:
+        """Remove what is too old by then, at most `limit` of each kind, and return how many rows that were.
+
+        Safe to run twice, by many at once, and to be cut off: it removes only what is too old, in small transactions,
+        and the next sweep goes on.
+
+        Raises:
+            Unavailable: The database did not answer; what was removed before stays removed.
+        """
+        removed = await self._sweep_jobs(now, limit)
+        for table in (JobCountRow, JobDurationRow):
+            removed += await self._sweep_minutes(table, now - MINUTES_KEPT)
+        removed += await self._intake.forget_keys(now - KEYS_KEPT)
+        buried = RemovedJobRow.removed_at < now - TOMBSTONES_KEPT
+        removed += await self._delete_some(RemovedJobRow, RemovedJobRow.job_id, buried, limit)
+        settled = AlertRow.acknowledged_at < now - ALERTS_KEPT
+        return removed + await self._delete_some(AlertRow, AlertRow.id, settled, limit)
+
+    async def _sweep_jobs(self, now: datetime, limit: int) -> int:
+        """Go from tenant to tenant: each one's oldest jobs are one look into an index, however many others keep."""
+        own_days, removed = await self._days_of_tenants(), 0
+        for tenant_id in await self._tenants():
+            for status, days in {**self._days, **own_days.get(tenant_id, {})}.items():
+                which = EndedJobs(status, now - timedelta(days=days), tenant_id=tenant_id)
+                removed += (await self._cleaning.clean(which, limit - removed))[0]
+        return removed
+
+    async def _tenants(self) -> Sequence[str]:
+        """Return the tenants that have jobs, by one look into an index for each."""
+        first = select(func.min(JobRow.tenant_id).label("tenant_id")).cte("tenants", recursive=True)
+        following = select(func.min(JobRow.tenant_id)).where(JobRow.tenant_id > first.c.tenant_id).scalar_subquery()
+        tenants = first.union_all(select(following).where(first.c.tenant_id.is_not(None)))
+        query = select(tenants.c.tenant_id).where(tenants.c.tenant_id.is_not(None))
+        async with self._database.read() as connection:
+            return (await connection.scalars(query)).all()
+
+    async def _days_of_tenants(self) -> dict[str, dict[JobStatus, int]]:
+        async with self._database.read() as connection:
+            rows = (await connection.execute(select(TenantLimitsRow.tenant_id, TenantLimitsRow.limits))).all()
+        return {tenant_id: _own_days(limits.get(_DAYS_OF_TENANT)) for tenant_id, limits in rows}
+
+    async def _sweep_minutes(self, table: type[JobCountRow | JobDurationRow], before: datetime) -> int:
+        removed, minutes = 0, table.grain == Grain.MINUTE
+        while True:
+            async with self._database.write() as connection:
+                oldest = await connection.scalar(select(func.min(table.at)).where(minutes))
+                if oldest is None or oldest >= before:
+                    return removed
+                old = delete(table).where(minutes, table.at < min(oldest + _STRETCH, before))
+                removed += (await connection.execute(old)).rowcount
+
+    async def _delete_some(
+        self, table: type[Base], key: InstrumentedAttribute[str], condition: ColumnElement[bool], limit: int
+    ) -> int:
+        some = select(key).where(condition).limit(limit)
+        async with self._database.write() as connection:
+            return (await connection.execute(delete(table).where(key.in_(some)))).rowcount
+
+
+def _own_days(said: Any) -> dict[JobStatus, int]:
+    """Return a tenant's own days by status; what is no sensible number of days does not count.
+
+    said: one number for all ended jobs, or one by status. Any: from a JSON column
+    """
+    given = said if isinstance(said, Mapping) else {status.value: said for status in ENDED}
+    return {status: days for status in ENDED if type(days := given.get(status.value)) is int and 1 <= days <= 36_500}

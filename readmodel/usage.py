@@ -1,0 +1,53 @@
+"""Usage: what tenants used, by day and job type, from the roll-ups."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from pydantic import Field
+from sqlalchemy import case, func, select
+
+from contracts.jobs import JobStatus
+from contracts.values import WireModel
+from readmodel.database import Database
+from readmodel.tables import JobCountRow
+
+
+class DayOfUse(WireModel):
+    """What a tenant used of one job type on one day, in UTC. `jobs`: those that ended then, however they ended.
+
+    seconds: from each job's first step to its end, in all
+    """
+
+    day: date
+    job_type: str
+    jobs: int
+    completed: int
+    failed: int
+    cancelled: int
+    seconds: float
+    tokens: int | None = Field(default=None, description="null: no job type reports them")
+    cost: float | None = Field(default=None, description="null: no job type reports it")
+
+
+class UsageQueries:
+    """Reads what tenants used.
+
+    Every method raises `Unavailable` when the database did not answer.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_day(self, tenant_id: str, begin: datetime, end: datetime) -> Sequence[DayOfUse]:
+        """Return what the tenant used from one instant until before another, in whole days, the last day first."""
+        row = JobCountRow
+        ended = [
+            func.sum(case((row.status == status, row.count), else_=0)).label(status.value)
+            for status in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+        ]
+        sums = (func.sum(row.count).label("jobs"), func.sum(row.run_ms).label("run_ms"), *ended)
+        query = select(row.at, row.job_type, *sums).where(row.grain == "day", row.tenant_id == tenant_id)
+        query = query.where(row.at >= begin, row.at < end).group_by(row.at, row.job_type)
+        async with self._database.read() as connection:
+            days = (await connection.execute(query.order_by(row.at.desc(), row.job_type))).mappings().all()
+        return [DayOfUse(**day, day=day["at"].date(), seconds=int(day["run_ms"]) / 1000) for day in days]

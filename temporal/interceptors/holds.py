@@ -1,0 +1,37 @@
+"""Gives a step back before it begins, when its tenant is paused: Temporal itself knows no pause of one tenant."""
+
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+
+from contracts.pauses import TENANT_PAUSED
+from contracts.ports import Holds
+from contracts.repair import SYSTEM_QUEUE
+from contracts.values import tenant_of
+from workflows.failures import HELD
+
+
+class StepHolder(ActivityInboundInterceptor):
+    """Stands outermost: a held step is neither counted, nor logged, nor told as begun."""
+
+    def __init__(self, next: ActivityInboundInterceptor, holds: Holds) -> None:
+        super().__init__(next)
+        self._holds = holds
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        """Run the step unless it is held. The error's details: the code, and the attempt that was not made."""
+        info = activity.info()
+        if info.is_local or info.task_queue == SYSTEM_QUEUE:
+            return await super().execute_activity(input)
+        if reason := self._holds.reason_for(info.task_queue, tenant_of(str(info.workflow_id))):
+            raise ApplicationError(
+                reason,
+                TENANT_PAUSED,
+                info.attempt,
+                type=HELD,
+                non_retryable=True,
+                category=ApplicationErrorCategory.BENIGN,
+            )
+        return await super().execute_activity(input)

@@ -1,0 +1,147 @@
+"""The upkeep on a real Temporal server: once in the whole installation, without end, and it mends what crashed."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from contracts.pauses import ALL_TENANTS, Pause
+from readmodel.holds import PauseWatch
+from readmodel.pauses import Pauses
+from temporal.held import TemporalHeldJobs
+from temporal.queue_control import QueueControl
+from temporal.schedules import UPKEEP_ID, schedule_upkeep
+from tests.endpoints.test_jobs import batch, ended
+from tests.fixtures_queue import Api, Providers, RunSystem, RunWorker
+
+QUEUE = "photo_processing"
+UPKEEP = "WorkflowType = 'system.upkeep'"
+
+
+async def stretches(client: Client, condition: str) -> list[Any]:
+    """Return the stretches of upkeep; Any: as Temporal lists them."""
+    return [found async for found in client.list_workflows(f"{UPKEEP} AND {condition}")]
+
+
+async def one_runs(client: Client) -> PendingActivityInfo:
+    """Return the running stretch's step as soon as a worker has it."""
+    async with asyncio.timeout(20):
+        while True:
+            for found in await stretches(client, "ExecutionStatus = 'Running'"):
+                described = await client.get_workflow_handle(found.id).describe()
+                for step in described.raw_description.pending_activities:
+                    if step.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED:
+                        return step
+            await asyncio.sleep(0.05)
+
+
+async def test_the_upkeep_begins_at_once_and_runs_once_however_many_processes_start(
+    api: Api, client: Client, run_system: RunSystem
+) -> None:
+    async with run_system(api.services.database), run_system(api.services.database):
+        await asyncio.gather(*(schedule_upkeep(client) for _ in range(3)))
+        await one_runs(client)
+        await schedule_upkeep(client)
+        described = await client.get_schedule_handle(UPKEEP_ID).describe()
+        running = await stretches(client, "ExecutionStatus = 'Running'")
+
+    assert len(described.info.running_actions) == 1
+    assert len(running) == 1
+
+
+async def test_one_stretch_follows_the_other_and_no_two_run_together(
+    api: Api, client: Client, run_system: RunSystem
+) -> None:
+    async with run_system(api.services.database):
+        await schedule_upkeep(client, timedelta(seconds=1))
+        async with asyncio.timeout(30):
+            while len(found := await stretches(client, "ExecutionStatus = 'Completed'")) < 3:
+                await asyncio.sleep(0.1)
+        await client.get_schedule_handle(UPKEEP_ID).delete()
+
+    times = sorted((stretch.start_time, stretch.close_time) for stretch in found)
+    assert all(end <= begin for (_, end), (begin, _) in zip(times, times[1:], strict=False))
+
+
+async def test_an_upkeep_that_an_operator_paused_stays_paused(api: Api, client: Client) -> None:
+    await schedule_upkeep(client)
+    schedule = client.get_schedule_handle(UPKEEP_ID)
+    await schedule.pause(note="by hand")
+    for found in await stretches(client, "ExecutionStatus = 'Running'"):
+        await client.get_workflow_handle(found.id).terminate()
+    async with asyncio.timeout(20):
+        while (await schedule.describe()).info.running_actions:
+            await asyncio.sleep(0.05)
+
+    await schedule_upkeep(client)
+    described = await schedule.describe()
+
+    assert described.schedule.state.paused
+    assert described.info.running_actions == []
+
+
+async def test_a_worker_that_stops_hands_the_upkeep_to_another_one(
+    api: Api, client: Client, run_system: RunSystem
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with run_system(api.services.database):
+        await schedule_upkeep(client)
+        before = await one_runs(client)
+        stops_at = loop.time()
+    stopped_in = loop.time() - stops_at
+    async with run_system(api.services.database):
+        after = await one_runs(client)
+
+    assert stopped_in < 5
+    assert (before.attempt, after.attempt) == (1, 2)
+
+
+async def test_what_crashed_or_whose_timer_was_lost_is_mended_by_the_upkeep(
+    api: Api, client: Client, providers: Providers, run_worker: RunWorker, run_system: RunSystem
+) -> None:
+    pauses, queues = Pauses(api.services.database), QueueControl(client)
+    since = datetime.now(UTC)
+    tenants = Pause(job_type=QUEUE, tenant_id="acme", reason="stocktaking", actor="key:1", since=since)
+    whole = tenants.model_copy(update={"tenant_id": ALL_TENANTS})
+    watch = PauseWatch(pauses, timedelta(milliseconds=20))
+    async with watch.running(), run_worker(api.history, watch), run_system(api.services.database):
+        await pauses.put(tenants)
+        async with asyncio.timeout(10):
+            while watch.reason_for(QUEUE, "acme") is None:
+                await asyncio.sleep(0.01)
+        held = (await api.http.post("/v1/jobs", json=await batch(api, "held"))).json()["id"]
+        async with asyncio.timeout(20):
+            while await TemporalHeldJobs(client).held() != [held]:
+                await asyncio.sleep(0.05)
+        await pauses.put(whole)
+        await schedule_upkeep(client)
+        async with asyncio.timeout(20):
+            while not (await queues.state(QUEUE)).paused:
+                await asyncio.sleep(0.05)
+        soon = datetime.now(UTC) + timedelta(seconds=0.5)
+        for pause in (tenants, whole):
+            await pauses.put(pause.model_copy(update={"until": soon}))
+        done = await ended(api, held)
+        state = await queues.state(QUEUE)
+
+    assert done["status"] == "completed"
+    assert not state.paused
+    assert providers.reader.read_count == {"held": 1}
+
+
+async def test_the_report_of_a_stretch_names_every_part(api: Api, client: Client, run_system: RunSystem) -> None:
+    async with run_system(api.services.database):
+        await schedule_upkeep(client, timedelta(seconds=1))
+        async with asyncio.timeout(20):
+            while not (found := await stretches(client, "ExecutionStatus = 'Completed'")):
+                await asyncio.sleep(0.1)
+        await client.get_schedule_handle(UPKEEP_ID).delete()
+    handle = client.get_workflow_handle(found[-1].id)
+    report: dict[str, Any] = await handle.result()
+
+    assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+    assert {"rates of paused queues", "release of held jobs", "ageing of starving jobs"} <= set(report["parts"])
+    assert [name for name, part in report["parts"].items() if part["failures"] or not part["runs"]] == []
