@@ -242,10 +242,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--kill-every", type=float, default=5.0, help="seconds between two kills, on average")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="keep data and logs there (default: a temporary folder)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         plan = Plan(arguments.jobs, arguments.workers, arguments.kill_every, arguments.seed)
-        kept = asyncio.run(soak(plan, Path(name)))
+        kept = asyncio.run(soak(plan, arguments.folder or Path(name)))
     sys.exit(0 if kept else 1)
 
 

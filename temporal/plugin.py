@@ -12,7 +12,10 @@ from contracts.ports import BlobStore
 from temporal.interceptors.chain import StepChain, StepObserver
 from temporal.large_payloads import THRESHOLD_BYTES, BlobPayloadDriver
 
-OWN_PACKAGES = ("contracts", "activities", "workflows", "pydantic", "pydantic_core", "annotated_types")
+OWN_PACKAGES = (
+    *("contracts", "activities", "workflows", "examples", "benchmarks"),
+    *("pydantic", "pydantic_core", "annotated_types"),
+)
 
 
 def queue_plugin(blobs: BlobStore, observer: StepObserver | None = None) -> SimplePlugin:
