@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(default=30.0, ge=0, description="how long a stopping worker lets steps finish")
     ageing_seconds: float = Field(default=600.0, ge=0, description="waiting so long raises a job's priority")
     upkeep_seconds: float = Field(default=5.0, ge=0.05, description="pause between two turns of the upkeep")
+    retention_days_completed: int = Field(default=30, ge=1, le=36_500, description="how long completed jobs are kept")
+    retention_days_cancelled: int = Field(default=30, ge=1, le=36_500, description="how long cancelled jobs are kept")
+    retention_days_failed: int = Field(default=90, ge=1, le=36_500, description="how long failed jobs are kept")
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import secrets
 import signal
 import socket
 from datetime import timedelta
@@ -12,15 +13,21 @@ from temporalio.client import Client
 from activities.ageing import Ageing
 from activities.release import PauseUpkeep
 from adapters.build import blob_store, step_providers
+from api.assembly import assemble
 from config import Settings, load_settings
+from contracts.jobs import JobStatus
+from contracts.limits import TenantLimits
+from contracts.ports import JobDecisions
 from contracts.upkeep import UpkeepPart
 from readmodel.abuse import AbuseRecord
+from readmodel.bulk import BulkActions
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.holds import PauseWatch
 from readmodel.inline import InlineRecord
 from readmodel.jobs import JobQueries
 from readmodel.pauses import Pauses
+from readmodel.retention import Retention
 from readmodel.waiting import Waiting
 from readmodel.workers import WorkerRegistry
 from telemetry import set_up_logging, set_up_tracing
@@ -42,6 +49,7 @@ STEPS_PER_PROCESSOR = 4
 """Steps at once when nothing else is said: some wait for a network, and those that compute wait for a processor."""
 
 WATCH_ABUSE_EVERY = timedelta(seconds=30)
+SWEEP_EVERY = timedelta(minutes=1)
 
 
 async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> None:
@@ -78,8 +86,24 @@ def system_providers(client: Client, database: Database, settings: Settings) -> 
         "pauses": Pauses(database),
         "rates": QueueControl(client),
         "held": TemporalHeldJobs(client),
+        "bulk": BulkActions(database),
+        "decisions": job_decisions(client, database, settings),
         "upkeep": upkeep_parts(client, database, settings),
     }
+
+
+def job_decisions(client: Client, database: Database, settings: Settings) -> JobDecisions:
+    """Return the core that callers of the API use. Nothing runs beside it here, and nobody can sign in to it."""
+    services, _ = assemble(
+        client,
+        blob_store(settings),
+        database,
+        admin_key=secrets.token_urlsafe(32),
+        upload_limit_bytes=0,
+        default_limits=TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending),
+        limits_url=settings.limits_url,
+    )
+    return services.decisions
 
 
 def upkeep_parts(client: Client, database: Database, settings: Settings) -> tuple[UpkeepPart, ...]:
@@ -93,7 +117,17 @@ def upkeep_parts(client: Client, database: Database, settings: Settings) -> tupl
         UpkeepPart("release of held jobs", tick, agreement.release_held),
         UpkeepPart("ageing of starving jobs", tick, ageing.turn),
         UpkeepPart("watch over abuse", WATCH_ABUSE_EVERY, AbuseRecord(database).watch),
+        UpkeepPart("removal of what is old", SWEEP_EVERY, Retention(database, retention_days(settings)).sweep),
     )
+
+
+def retention_days(settings: Settings) -> dict[JobStatus, int]:
+    """Return how many days jobs are kept, by the status they ended in."""
+    return {
+        JobStatus.COMPLETED: settings.retention_days_completed,
+        JobStatus.CANCELLED: settings.retention_days_cancelled,
+        JobStatus.FAILED: settings.retention_days_failed,
+    }
 
 
 def main() -> None:

@@ -56,12 +56,13 @@ class _Waiting:
         self._since = 0
         self._under_way = 0
 
-    def enter(self, standing: Standing, jobs: int) -> int:
-        """Let in as many of the jobs as there is room for; return how many."""
+    def enter(self, standing: Standing, jobs: int, *, whole: bool) -> int:
+        """Let in as many of the jobs as there is room for, or all or none of them; return how many."""
         if self._counted is not standing:
             self._counted, self._since = standing, self._under_way
         most = standing.in_force.max_pending
         fits = jobs if most is None else max(0, min(jobs, most - standing.pending - self._since))
+        fits = 0 if whole and fits < jobs else fits
         self._since += fits
         self._under_way += fits
         return fits
@@ -82,12 +83,15 @@ class Admission:
         self._waiting: dict[str, _Waiting] = {}
 
     @asynccontextmanager
-    async def place(self, tenant_id: str, jobs: int = 1) -> AsyncIterator[Place]:
-        """Give the tenant a place for as many jobs as its limits leave room for; accept them inside the block."""
+    async def place(self, tenant_id: str, jobs: int = 1, *, whole: bool = False) -> AsyncIterator[Place]:
+        """Give the tenant a place for as many jobs as its limits leave room for; accept them inside the block.
+
+        whole: for all of the jobs or none
+        """
         standing, waiting = await self.standings.of(tenant_id), self._waiting_of(tenant_id)
-        entered, kept = waiting.enter(standing, jobs), 0
+        entered, kept = waiting.enter(standing, jobs, whole=whole), 0
         try:
-            place = await self._in_its_minute(tenant_id, standing, jobs, entered)
+            place = await self._in_its_minute(tenant_id, standing, jobs, entered, whole=whole)
             yield place
             kept = place.count
         finally:
@@ -113,11 +117,13 @@ class Admission:
             log.warning("tenant %s is not slowed down, though %s: %s", tenant_id, reason, error)
         self.standings.forget(tenant_id)
 
-    async def _in_its_minute(self, tenant_id: str, standing: Standing, jobs: int, entered: int) -> Place:
+    async def _in_its_minute(
+        self, tenant_id: str, standing: Standing, jobs: int, entered: int, *, whole: bool
+    ) -> Place:
         limits = standing.in_force
         count, quota = entered, None
         if limits.submit_per_minute and entered:
-            count, quota = await self.rates.take(tenant_id, limits.submit_per_minute, entered)
+            count, quota = await self.rates.take(tenant_id, limits.submit_per_minute, entered, whole=whole)
         refusal = None
         if count < entered and quota:
             refusal = _too_fast(tenant_id, standing, quota)

@@ -16,10 +16,49 @@ from api import problems
 from api.context import Services
 from api.limits import BodyLimit
 from api.problems import REQUEST_ID, Problem
-from api.routes import alerts, bulk, front, health, jobs, keys, pauses, schedules, stream, tenants, uploads, workers
+from api.routes import (
+    alerts,
+    bulk,
+    bulk_actions,
+    dead_letters,
+    flows,
+    front,
+    health,
+    jobs,
+    keys,
+    pauses,
+    queues,
+    schedules,
+    stream,
+    summary,
+    tenants,
+    uploads,
+    workers,
+)
 from temporal.registry import JOB_TYPES
 
 VERSION = "0.1.0"
+
+_ROUTED = (
+    jobs,
+    bulk,
+    bulk_actions,
+    flows,
+    dead_letters,
+    queues,
+    pauses,
+    summary,
+    schedules,
+    stream,
+    uploads,
+    workers,
+    tenants,
+    alerts,
+    keys,
+    health,
+    front,
+)
+"""Modules of routes, in the order of the documentation."""
 
 _DESCRIPTION = """Durable jobs for Spaces Commerce. Send `Authorization: Bearer <key>`.
 JSON in camelCase, instants in RFC 3339 UTC, errors as `application/problem+json` (RFC 9457).
@@ -45,7 +84,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestNames)
     problems.install(app)
-    for module in (jobs, bulk, pauses, schedules, stream, uploads, workers, tenants, alerts, keys, health, front):
+    for module in _ROUTED:
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app

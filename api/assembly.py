@@ -7,10 +7,13 @@ from temporalio.client import Client
 from api.acceptance import Acceptance
 from api.admission import Admission
 from api.bulk import BulkAcceptance
+from api.bulk_actions import BulkDecisions, BulkOrders
+from api.cleaning import QueueCleaning
 from api.context import Services
 from api.dependencies import DependencyCheck
 from api.explain import Explainer
 from api.feed import Feed
+from api.flows import FlowDesk
 from api.identity import Authenticator
 from api.inline import InlineRunner
 from api.lookup import Lookup
@@ -20,6 +23,7 @@ from api.relay import OutboxRelay
 from api.schedule_starts import ScheduleStarts
 from api.schedules import Schedules
 from api.service import QueueService
+from api.statistics import Statistics
 from api.stream import Tail
 from api.upload_check import UploadCheck
 from api.uploads import Uploads
@@ -27,7 +31,11 @@ from contracts.limits import TenantLimits
 from contracts.ports import BlobStore
 from readmodel.abuse import AbuseRecord
 from readmodel.alerts import AlertBook
+from readmodel.bulk import BulkActions
+from readmodel.cleaning import Cleaning
 from readmodel.database import Database
+from readmodel.dead_letters import DeadLetters
+from readmodel.flows import Flows
 from readmodel.history import HistoryWriter
 from readmodel.inline import InlineRecord
 from readmodel.intake import Intake
@@ -35,8 +43,10 @@ from readmodel.jobs import JobQueries
 from readmodel.keys import ApiKeys
 from readmodel.limits import LimitsBook, Standings
 from readmodel.pauses import Pauses
+from readmodel.statistics import QueueStatistics
 from readmodel.usage import UsageQueries
 from readmodel.workers import WorkerRegistry
+from temporal.bulk import BulkRuns
 from temporal.engine import TemporalEngine
 from temporal.held import Releases
 from temporal.job_schedules import JobSchedules
@@ -76,22 +86,29 @@ def assemble(
     acceptance = Acceptance(
         engine, ledger, intake, upload_check, relay, dependencies, admission=admission, inline=inline
     )
-    tail = Tail(queries)
+    tail, workers = Tail(queries), WorkerRegistry(database)
+    pausing = Pausing(pauses, control, Releases(client))
+    queue = QueueService(
+        acceptance,
+        lookup,
+        engine,
+        queries,
+        history,
+        relay,
+        pausing,
+        BulkAcceptance(intake, upload_check, dependencies, admission, relay),
+        Statistics(QueueStatistics(database), DeadLetters(database), workers, pausing),
+        QueueCleaning(Cleaning(database)),
+    )
     services = Services(
-        queue=QueueService(
-            acceptance,
-            lookup,
-            engine,
-            queries,
-            history,
-            relay,
-            Pausing(pauses, control, Releases(client)),
-            BulkAcceptance(intake, upload_check, dependencies, admission, relay),
-        ),
+        queue=queue,
+        flows=FlowDesk(Flows(database), engine, history, upload_check, admission, relay),
+        bulk_actions=BulkOrders(BulkActions(database), BulkRuns(client), intake),
+        decisions=BulkDecisions(queue, engine),
         explainer=Explainer(lookup, engine, control, pauses, queries),
         queries=queries,
         keys=keys,
-        workers=WorkerRegistry(database),
+        workers=workers,
         uploads=Uploads(blobs, upload_limit_bytes),
         tail=tail,
         feed=Feed(tail, queries),

@@ -9,8 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.admission import Admission
+from api.bulk_actions import BulkDecisions, BulkOrders
 from api.explain import Explainer
 from api.feed import Feed
+from api.flows import FlowDesk
 from api.identity import Authenticator, Caller
 from api.schedule_starts import ScheduleStarts
 from api.schedules import Schedules
@@ -36,6 +38,9 @@ class Services:
     """All that one API process works with; made by `serve.py`, or by a test."""
 
     queue: QueueService
+    flows: FlowDesk
+    bulk_actions: BulkOrders
+    decisions: BulkDecisions
     explainer: Explainer
     queries: JobQueries
     keys: ApiKeys

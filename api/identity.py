@@ -29,7 +29,7 @@ class Right(StrEnum):
     PAYLOADS_READ = "payloads:read"
     WORKERS_READ = "workers:read"
     QUEUES_CONTROL = "queues:control"
-    """Pause and resume."""
+    """Pause and resume, and remove ended jobs."""
     SCHEDULES_MANAGE = "schedules:manage"
     KEYS_MANAGE = "keys:manage"
     LIMITS_MANAGE = "limits:manage"
@@ -102,6 +102,15 @@ class Caller:
             msg = "a platform key names the tenant, by tenantId or by the header X-Tenant-Id"
             raise InvalidInput(msg, (("tenantId", msg),))
         return chosen
+
+    def scope_for(self, named: str | None) -> str | None:
+        """Return the tenant whose things are asked for; None, for all, only for a platform key that named none.
+
+        Raises:
+            Forbidden: A tenant's key named another tenant.
+            InvalidInput: A platform key named two different ones.
+        """
+        return None if self.sees is None and named is None else self.tenant_for(named)
 
     def must_see(self, job_id: str) -> None:
         """Pass only when the job is in scope.

@@ -1,12 +1,14 @@
 """Finding a job: its record, completed by what Temporal says now; a record that fell behind is repaired on the way."""
 
-from api.acceptance import DATABASE_AWAY, TEMPORAL_AWAY
+from api.acceptance import DATABASE_AWAY
 from api.identity import Caller, Right, no_such_job
 from contracts.errors import NotFound, Unavailable
 from contracts.jobs import Job, JobStatus
 from contracts.ports import JobHistory, JobLedger
 from readmodel.jobs import JobQueries
 from temporal.engine import LiveJob, TemporalEngine
+
+NOT_STARTED = "the job is kept and not started yet; it starts by itself, soon or when Temporal is back"
 
 
 class Lookup:
@@ -41,7 +43,7 @@ class Lookup:
         except Unavailable as error:
             return job.model_copy(update={"notice": f"{error}; this is what was last recorded"})
         if live is None:
-            return job.model_copy(update={"notice": TEMPORAL_AWAY})
+            return job.model_copy(update={"notice": NOT_STARTED})
         if live.ended:
             return await self._reconstructed(job.id, None)
         return _merged(job, live)
@@ -60,10 +62,12 @@ class Lookup:
         if notice is None:
             try:
                 await self._history.apply([change])
+                repaired = await self._queries.get(job_id)
             except Unavailable:
                 return change.as_job(DATABASE_AWAY)
-            if repaired := await self._queries.get(job_id):
-                return repaired
+            if repaired is None:  # cleaned away: Temporal knows the job for a while yet, and it stays gone
+                raise NotFound(no_such_job(job_id))
+            return repaired
         return change.as_job(notice)
 
 

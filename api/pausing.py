@@ -6,6 +6,7 @@ row says, within seconds.
 """
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -118,15 +119,18 @@ class Pausing:
             Forbidden: The key may not do this.
             Unavailable: The database does not answer.
         """
+        return [pause for pause in await self.in_force(caller) if pause.job_type == kind.name]
+
+    async def in_force(self, caller: Caller) -> list[Pause]:
+        """Return the pauses of all types that are in force; see `pauses`."""
         caller.must(Right.JOBS_READ)
         found = await self._pauses.in_force(datetime.now(UTC))
-        return [_shown(caller, pause) for pause in found if pause.job_type == kind.name and _sees(caller, pause)]
+        return [_shown(caller, pause) for pause in found if _sees(caller, pause)]
 
     async def queue(self, caller: Caller, kind: JobType) -> QueueView:
         """Return how the queue stands for this caller; see `pauses`."""
         pauses = await self.pauses(caller, kind)
-        paused = any(pause.tenant_id in {ALL_TENANTS, caller.sees} for pause in pauses)
-        return QueueView(job_type=kind.name, paused=paused, pauses=tuple(pauses))
+        return QueueView(job_type=kind.name, paused=stops_all(caller.sees, pauses), pauses=tuple(pauses))
 
     async def _follow(self, job_type: str) -> None:
         await self._queues.follow(job_type, lambda: self._pauses.find(job_type, ALL_TENANTS, datetime.now(UTC)))
@@ -153,6 +157,11 @@ def known_type(name: str) -> JobType:
         return kind
     msg = f"no queue '{name[:100]}'; there are: {', '.join(JOB_TYPES)}"
     raise NotFound(msg)
+
+
+def stops_all(tenant_id: str | None, pauses: Iterable[Pause]) -> bool:
+    """Tell whether pauses of one type let no job of the tenant begin, or with None no job at all."""
+    return any(pause.tenant_id in {ALL_TENANTS, tenant_id} for pause in pauses)
 
 
 def _scope(caller: Caller, kind: JobType, named: str | None) -> str:

@@ -52,14 +52,19 @@ class SubmissionRates:
         self._window = MovingWindowRateLimiter(self._storage)
         self._away_until = 0.0
 
-    async def take(self, tenant_id: str, per_minute: int, jobs: int) -> tuple[int, Quota | None]:
+    async def take(
+        self, tenant_id: str, per_minute: int, jobs: int, *, whole: bool = False
+    ) -> tuple[int, Quota | None]:
         """Count as many of the jobs as fit into the tenant's minute; return how many, and what is left of it.
 
         What is left is None when nobody could tell, and then all of the jobs may pass.
+
+        whole: count all of the jobs or none
         """
+        minute, tries = RateLimitItemPerMinute(per_minute, namespace=SUBMIT), 1 if whole else TRIES
         try:
             async with self._answering():
-                return await self._take(RateLimitItemPerMinute(per_minute, namespace=SUBMIT), tenant_id, jobs)
+                return await self._take(minute, tenant_id, jobs, tries)
         except Unavailable:
             return jobs, None
 
@@ -82,9 +87,9 @@ class SubmissionRates:
         async with self._answering(asked_after=True):
             await self._storage.get("ping")
 
-    async def _take(self, item: RateLimitItemPerMinute, tenant_id: str, jobs: int) -> tuple[int, Quota]:
+    async def _take(self, item: RateLimitItemPerMinute, tenant_id: str, jobs: int, tries: int) -> tuple[int, Quota]:
         wanted, fit = jobs, 0
-        for _ in range(TRIES):
+        for _ in range(tries):
             fit = wanted if await self._window.hit(item, tenant_id, cost=wanted) else 0
             stats = await self._window.get_window_stats(item, tenant_id)
             if fit or stats.remaining <= 0:

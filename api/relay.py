@@ -76,24 +76,31 @@ class OutboxRelay:
         while True:
             self._woken.clear()
             try:
-                left = await self._work_off()
+                wait = await self._work_off()
+            except Unavailable as error:
+                log.warning("the outbox cannot be worked off: %s", error)
+                wait = LOOK_SECONDS
             except Exception:  # the relay must outlive whatever is wrong: nobody else starts what waits
                 log.exception("the outbox could not be worked off")
-                left = True
+                wait = LOOK_SECONDS
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS if left else IDLE_SECONDS)
+                async with asyncio.timeout(wait):  # not wait_for: up to Python 3.11 it may swallow a cancellation
+                    await self._woken.wait()
 
-    async def _work_off(self) -> bool:
-        """Start what is due, until nothing is; tell whether something is left."""
-        try:
-            while rows := await self._intake.take_due(BATCH, datetime.now(UTC)):
-                if not await self._start_all(rows):
-                    return True
-            await self._repair()
-            return await self._intake.outbox_size() > 0
-        except Unavailable as error:
-            log.warning("the outbox cannot be worked off: %s", error)
-            return True
+    async def _work_off(self) -> float:
+        """Start what is due, until nothing is; return the seconds until the next look.
+
+        Nothing is taken while Temporal does not answer: another process may reach it.
+
+        Raises:
+            Unavailable: Temporal or the database does not answer.
+        """
+        await self._engine.ping()
+        while rows := await self._intake.take_due(BATCH, datetime.now(UTC)):
+            if not await self._start_all(rows):
+                await asyncio.sleep(IDLE_SECONDS)
+        await self._repair()
+        return LOOK_SECONDS if await self._intake.outbox_size() else IDLE_SECONDS
 
     async def _repair(self) -> None:
         if self._unrecorded:

@@ -8,9 +8,17 @@ from itertools import groupby, islice, takewhile
 from weakref import WeakValueDictionary
 
 from api.identity import Caller, Right
-from api.schedule_views import fingerprint, must_see_schedule
+from api.schedule_views import Answered, fingerprint, must_see_schedule
 from contracts.errors import Conflict, InvalidInput, RateLimited
-from contracts.schedules import MOST_BACKFILLED, Backfilled, BackfillRequest, Overlap, Timing, TriggeredStart
+from contracts.schedules import (
+    MOST_BACKFILLED,
+    Backfilled,
+    BackfillRequest,
+    Overlap,
+    StartOutcome,
+    Timing,
+    TriggeredStart,
+)
 from readmodel.intake import Intake
 from readmodel.jobs import JobQueries
 from temporal.job_schedules import JobSchedules
@@ -19,8 +27,8 @@ from temporal.stored_schedules import StoredSchedule
 FIRST_YEAR = 2000
 FREE_SECONDS = 120
 """How far back a second is looked for that has no job yet, for a start out of turn."""
-BACKFILLS_PER_SECOND = 10
-"""So many starts that need not wait for each other does Temporal make up for in a second."""
+STARTS_PER_SECOND = 10
+"""So many starts that need not wait for each other does Temporal make up for; it does not tell how many are left."""
 
 
 class ScheduleStarts:
@@ -39,7 +47,7 @@ class ScheduleStarts:
 
     async def trigger(
         self, caller: Caller, schedule_id: str, overlap: Overlap | None, key: str | None = None
-    ) -> TriggeredStart:
+    ) -> Answered[TriggeredStart]:
         """Start a job out of turn, also of a paused schedule. The same key again names the same job.
 
         Raises:
@@ -48,16 +56,19 @@ class ScheduleStarts:
             RateLimited: There were too many starts lately.
         """
         async with self._ordering(caller, schedule_id) as known:
-            due = await self._free_second(known)
+            job_id, earlier = known.job_id(await self._free_second(known)), None
             if key is not None:
-                claimed = await self._claimed(known, key, ["trigger", schedule_id, overlap], known.job_id(due))
-                due = datetime.fromisoformat(claimed.removeprefix(f"{known.header.id}-"))
-            outcome = await self._schedules.trigger(known, due, overlap)
-        return TriggeredStart(schedule_id=schedule_id, job_id=known.job_id(due), scheduled_at=due, outcome=outcome)
+                earlier = await self._claim(known, key, ["trigger", schedule_id, overlap], job_id)
+            job_id = earlier or job_id
+            due, outcome = datetime.fromisoformat(job_id[-len("2026-11-22T08:00:00Z") :]), StartOutcome.STARTED
+            if not (earlier and await self._schedules.started(earlier)):
+                outcome = await self._schedules.trigger(known, due, overlap)
+        told = TriggeredStart(schedule_id=schedule_id, job_id=job_id, scheduled_at=due, outcome=outcome)
+        return Answered(told, replayed=earlier is not None)
 
     async def backfill(
         self, caller: Caller, schedule_id: str, request: BackfillRequest, key: str | None = None
-    ) -> Backfilled:
+    ) -> Answered[Backfilled]:
         """Make up for the starts in a stretch of time, but for those whose job exists: it would run a second time.
 
         Raises:
@@ -70,16 +81,20 @@ class ScheduleStarts:
             due = _due(known.request, request)
             existing = await self._queries.standings([known.job_id(instant) for instant in due])
             missing = [instant for instant in due if known.job_id(instant) not in existing]
-            if missing:
-                self._must_be_quiet(known)
-                if key is not None:
-                    said = ["backfill", schedule_id, request.to_wire()]
-                    await self._claimed(known, key, said, known.job_id(missing[0]))
-                await self._schedules.backfill(known, _stretches(known.request, due, missing), request.overlap)
-                self._starting[schedule_id] = datetime.now(UTC) + _starts_take(len(missing), request.overlap)
-        return Backfilled(
-            schedule_id=schedule_id, jobs=len(missing), existing=len(due) - len(missing), overlap=request.overlap
-        )
+            told = Backfilled(
+                schedule_id=schedule_id, jobs=len(missing), existing=len(due) - len(missing), overlap=request.overlap
+            )
+            if not missing:
+                return Answered(told)
+            if key is not None and (earlier := await self._ordered_before(known, key, request, missing[0], told)):
+                return Answered(earlier, replayed=True)
+            self._must_be_quiet(known)
+            await self._schedules.backfill(known, _stretches(known.request, due, missing), request.overlap)
+            if request.overlap is Overlap.ALLOW_ALL:
+                self._starting[schedule_id] = datetime.now(UTC) + timedelta(
+                    seconds=2 + len(missing) / STARTS_PER_SECOND
+                )
+        return Answered(told)
 
     @asynccontextmanager
     async def _ordering(self, caller: Caller, schedule_id: str) -> AsyncIterator[StoredSchedule]:
@@ -91,10 +106,23 @@ class ScheduleStarts:
             caller.must_use(known.header.job_type)
             yield known
 
-    async def _claimed(self, known: StoredSchedule, key: str, said: object, resource: str) -> str:
+    async def _claim(self, known: StoredSchedule, key: str, said: object, resource: str) -> str | None:
+        """Note what a key is for; return what it was for before."""
         tenant_id = known.header.tenant_id
-        earlier = await self._intake.remember(tenant_id, key, fingerprint(tenant_id, said), resource)
-        return earlier or resource
+        return await self._intake.remember(tenant_id, key, fingerprint(tenant_id, said), resource)
+
+    async def _ordered_before(
+        self, known: StoredSchedule, key: str, request: BackfillRequest, first: datetime, told: Backfilled
+    ) -> Backfilled | None:
+        """Return the answer that an equal request with this key had, when something came of it."""
+        said = ["backfill", known.id, request.to_wire()]
+        earlier = await self._claim(known, key, said, f"{known.job_id(first)} {told.jobs} {told.existing}")
+        if earlier is None:
+            return None
+        job_id, jobs, existing = earlier.split(" ")
+        if not (known.waiting or await self._schedules.started(job_id)):
+            return None
+        return told.model_copy(update={"jobs": int(jobs), "existing": int(existing)})
 
     async def _free_second(self, known: StoredSchedule) -> datetime:
         """Return the last second that names no job of the schedule, neither one that is there nor one of its own."""
@@ -109,9 +137,8 @@ class ScheduleStarts:
 
     def _must_be_quiet(self, known: StoredSchedule) -> None:
         """Pass only when no ordered start may be without its job yet: it could not be told from a missing one."""
-        busy_until = self._starting.pop(known.id, datetime.min.replace(tzinfo=UTC))
-        if busy_until > datetime.now(UTC):
-            self._starting[known.id] = busy_until
+        now = datetime.now(UTC)
+        self._starting = {schedule_id: until for schedule_id, until in self._starting.items() if until > now}
         if known.waiting or known.id in self._starting:
             msg = f"starts of schedule '{known.id}' wait; a backfill is possible when they have begun"
             raise Conflict(msg)
@@ -150,8 +177,3 @@ def _stretches(timing: Timing, due: list[datetime], missing: Sequence[datetime])
             last = min(neighbours[-1] + jitter, following - timedelta(milliseconds=1))
             stretches.append((neighbours[0], last))
     return stretches
-
-
-def _starts_take(number: int, overlap: Overlap) -> timedelta:
-    """Return how long it takes until Temporal has made so many starts, where nothing tells that some are left."""
-    return timedelta(seconds=number / BACKFILLS_PER_SECOND + 2 if overlap is Overlap.ALLOW_ALL else 0)

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from api.identity import Caller, Right
 from api.schedule_words import in_words
@@ -12,7 +14,16 @@ from contracts.values import tenant_of
 from temporal.job_schedules import no_such_schedule
 from temporal.stored_schedules import StoredSchedule
 
+ToldT = TypeVar("ToldT")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}:schedule:[A-Za-z0-9._~-]{1,100}")
+
+
+@dataclass(frozen=True)
+class Answered(Generic[ToldT]):
+    """What a caller is told; `replayed` when the same request was made before."""
+
+    told: ToldT
+    replayed: bool = False
 
 
 def must_see_schedule(caller: Caller, schedule_id: str) -> None:

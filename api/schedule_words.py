@@ -14,7 +14,7 @@ def in_words(timing: Timing) -> str:
         length = _length(timing.every_seconds)
         said = f"Every {length if ',' in length else length.removeprefix('1 ')}"
         if timing.offset_seconds:
-            said += f", {_length(timing.offset_seconds)} after the full ones"
+            said += f" ({_length(timing.offset_seconds)} after the full ones)"
     elif timing.cron is not None:
         said = f"{_of_cron(' '.join(cron_fields(timing.cron)))} ({timing.time_zone})"
     else:
@@ -25,6 +25,8 @@ def in_words(timing: Timing) -> str:
 
 
 def _of_cron(fields: str) -> str:
+    if any("," in part and "*" in part for part in fields.split()):
+        return f"By cron '{fields}'"  # a list with a star in it, for which the library has no words
     try:
         return str(get_description(fields, Options(use_24hour_time_format=True, locale_code="en_US")))
     except FormatException:  # some lists with a star in them

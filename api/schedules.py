@@ -4,7 +4,6 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -14,7 +13,7 @@ from uuid_utils import uuid7
 from api.identity import Caller, Right
 from api.problems import field_problems
 from api.requests import checked_payload, job_type_named
-from api.schedule_views import fingerprint, must_see_schedule, view
+from api.schedule_views import Answered, fingerprint, must_see_schedule, view
 from api.schedule_words import in_words
 from api.upload_check import UploadCheck
 from contracts.errors import Conflict, InvalidInput, NotFound, Unavailable
@@ -29,14 +28,6 @@ from temporal.stored_schedules import NEXT_TIMES, JobSchedule, StoredSchedule
 
 CHECKSUM_BYTES = 6
 _TIMING = frozenset(Timing.model_fields)
-
-
-@dataclass(frozen=True)
-class Made:
-    """A schedule as made; `replayed` when the same request made it before."""
-
-    schedule: ScheduleView
-    replayed: bool = False
 
 
 class Schedules:
@@ -54,7 +45,7 @@ class Schedules:
         following = islice(timing.times(datetime.now(UTC)), NEXT_TIMES)
         return SchedulePreview(in_words=in_words(timing), next_times=tuple(following))
 
-    async def create(self, caller: Caller, request: ScheduleRequest, key: str | None = None) -> Made:
+    async def create(self, caller: Caller, request: ScheduleRequest, key: str | None = None) -> Answered[ScheduleView]:
         """Make a schedule. The same key and request again return the first one: its id is made from the key.
 
         Raises:
@@ -67,7 +58,7 @@ class Schedules:
         schedule_id = job_id(tenant_id, "schedule", key or str(uuid7()))
         said = fingerprint(tenant_id, request.to_wire())
         if key is not None and (earlier := await self._made_before(schedule_id, key, said)):
-            return Made(view(caller, earlier), replayed=True)
+            return Answered(view(caller, earlier), replayed=True)
         schedule = await self._checked(caller, request, tenant_id, schedule_id)
         _must_come(request)
         if key is not None:
@@ -75,9 +66,9 @@ class Schedules:
                 await self._intake.remember(tenant_id, key, said, schedule_id)
         new = await self._schedules.create(schedule, caller.actor, said)
         if not new and (earlier := await self._made_before(schedule_id, str(key), said)):
-            return Made(view(caller, earlier), replayed=True)
+            return Answered(view(caller, earlier), replayed=True)
         await self._schedules.shown(schedule_id, paused=request.paused)
-        return Made(view(caller, await self._as_made(schedule, caller.actor)))
+        return Answered(view(caller, await self._as_made(schedule, caller.actor)))
 
     async def get(self, caller: Caller, schedule_id: str) -> ScheduleView:
         """Return a schedule and what becomes of it.
@@ -122,7 +113,7 @@ class Schedules:
         async def edit(known: StoredSchedule) -> JobSchedule:
             caller.must_use(known.header.job_type)
             request = _changed(known.request, change)
-            if not _TIMING.isdisjoint(change.given):
+            if not _TIMING.isdisjoint(change.model_fields_set):
                 _must_come(request)
             return await self._checked(caller, request, known.header.tenant_id, schedule_id, known.header)
 

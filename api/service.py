@@ -10,22 +10,28 @@ from uuid_utils import uuid7
 
 from api.acceptance import Acceptance, Accepted
 from api.bulk import BulkAcceptance, BulkOutcome
+from api.cleaning import CleanBody, Cleaned, QueueCleaning
 from api.identity import Caller, Right
 from api.lookup import Lookup
 from api.pausing import PauseBody, Pausing, QueueView, ResumeBody, known_type
 from api.relay import OutboxRelay
 from api.requests import DiscardBody, JobRequest, RetryBody, checked_payload
+from api.statistics import ErrorGroupView, QueueStats, Statistics, SummaryView
 from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.history import JobChange, JobEvent
 from contracts.jobs import DiscardRequest, Job, JobStatus, RetryRequest
 from contracts.pauses import Pause
 from contracts.ports import JobHistory
+from readmodel.dead_letters import DeadFilter
 from readmodel.filters import JobFilter
 from readmodel.jobs import JobQueries
 from temporal.engine import TemporalEngine
 from temporal.registry import JobType, find_job_type
 
 log = logging.getLogger("spaces.service")
+
+Listed = tuple[list[Job], str | None]
+"""A page of jobs, and the cursor of the next; None at the end."""
 
 
 class QueueService:
@@ -41,6 +47,8 @@ class QueueService:
         relay: OutboxRelay,
         pausing: Pausing,
         bulk: BulkAcceptance,
+        statistics: Statistics,
+        cleaning: QueueCleaning,
     ) -> None:
         self._acceptance = acceptance
         self._lookup = lookup
@@ -50,6 +58,8 @@ class QueueService:
         self._relay = relay
         self._pausing = pausing
         self._bulk = bulk
+        self._statistics = statistics
+        self._cleaning = cleaning
 
     async def add_job(self, caller: Caller, request: JobRequest, idempotency_key: str | None = None) -> Accepted:
         """Accept a job; see `Acceptance.accept`."""
@@ -63,9 +73,7 @@ class QueueService:
         """Return the job with what is true of it now; see `Lookup.find`."""
         return _shown(caller, await self._lookup.find(caller, job_id))
 
-    async def list_jobs(
-        self, caller: Caller, wanted: JobFilter, limit: int, cursor: str | None
-    ) -> tuple[list[Job], str | None]:
+    async def list_jobs(self, caller: Caller, wanted: JobFilter, limit: int, cursor: str | None) -> Listed:
         """Return a page of jobs, newest first, and the cursor of the next.
 
         Raises:
@@ -78,6 +86,21 @@ class QueueService:
             wanted = replace(wanted, tenant_id=caller.sees)
         jobs, following = await self._queries.list(wanted, limit, cursor)
         return [_shown(caller, job) for job in jobs], following
+
+    async def get_active_jobs(self, caller: Caller, limit: int, cursor: str | None = None) -> Listed:
+        """Return a page of the jobs at work: a step has begun, or waits for another attempt; see `list_jobs`."""
+        return await self._in_status(caller, limit, cursor, JobStatus.PROCESSING, JobStatus.RETRYING)
+
+    async def get_failed_jobs(self, caller: Caller, limit: int, cursor: str | None = None) -> Listed:
+        """Return a page of the jobs that failed, or are dead and wait for a decision; see `list_jobs`."""
+        return await self._in_status(caller, limit, cursor, JobStatus.FAILED, JobStatus.DEAD)
+
+    async def get_completed_jobs(self, caller: Caller, limit: int, cursor: str | None = None) -> Listed:
+        """Return a page of the jobs that completed; see `list_jobs`."""
+        return await self._in_status(caller, limit, cursor, JobStatus.COMPLETED)
+
+    async def _in_status(self, caller: Caller, limit: int, cursor: str | None, *statuses: JobStatus) -> Listed:
+        return await self.list_jobs(caller, JobFilter(tenant_id=None, statuses=statuses), limit, cursor)
 
     async def cancel_job(self, caller: Caller, job_id: str) -> Job:
         """Ask a job to stop; asking again does no harm.
@@ -101,7 +124,7 @@ class QueueService:
         return _shown(caller, await self._lookup.find(caller, job_id))
 
     async def retry_job(self, caller: Caller, job_id: str, body: RetryBody, key: str | None = None) -> Accepted:
-        """Go on with a dead job, edited or as it is, from its failed steps or its start; start an ended one as its child.
+        """Go on with a dead job, edited or not, from its failed steps or its start; start an ended one as its child.
 
         The same Idempotency-Key again makes no second child.
 
@@ -152,6 +175,28 @@ class QueueService:
     async def queue_pauses(self, caller: Caller, queue: str) -> list[Pause]:
         """Return the pauses of a job type that are in force; see `Pausing.pauses`. NotFound as above."""
         return await self._pausing.pauses(caller, known_type(queue))
+
+    async def get_queue_stats(self, caller: Caller, queue: str, tenant_id: str | None = None) -> QueueStats:
+        """Return how the queue of a job type stands; see `Statistics.queue`. NotFound as above."""
+        return await self._statistics.queue(caller, known_type(queue), tenant_id)
+
+    async def list_queue_stats(self, caller: Caller, tenant_id: str | None = None) -> list[QueueStats]:
+        """Return how the queue of every job type stands; see `Statistics.queues`."""
+        return await self._statistics.queues(caller, tenant_id)
+
+    async def get_summary(self, caller: Caller, tenant_id: str | None = None) -> SummaryView:
+        """Return all that an overview shows; see `Statistics.summary`."""
+        return await self._statistics.summary(caller, tenant_id)
+
+    async def list_error_groups(
+        self, caller: Caller, wanted: DeadFilter, limit: int, cursor: str | None
+    ) -> tuple[list[ErrorGroupView], str | None]:
+        """Return a page of the groups of dead jobs, and the cursor of the next; see `Statistics.error_groups`."""
+        return await self._statistics.error_groups(caller, wanted, limit, cursor)
+
+    async def clean_completed_jobs(self, caller: Caller, queue: str, body: CleanBody) -> Cleaned:
+        """Remove old ended jobs of a type for good; see `QueueCleaning.clean`. NotFound as above."""
+        return await self._cleaning.clean(caller, known_type(queue), body)
 
     async def _retry_request(self, caller: Caller, job: Job, body: RetryBody) -> RetryRequest:
         payload = None

@@ -6,7 +6,14 @@ The order and the progress are the input of a workflow: fields are only ever add
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from contracts.jobs import JobStatus, Priority
 from contracts.values import LONGEST_TEXT, Instant, TenantId, WireModel
@@ -186,7 +193,9 @@ class BulkOrder(WireModel):
     @property
     def statuses(self) -> tuple[JobStatus, ...]:
         """The statuses of the jobs that are acted on."""
-        return tuple(status for status in self.action.statuses if status in (self.filter.status or self.action.statuses))
+        return tuple(
+            status for status in self.action.statuses if status in (self.filter.status or self.action.statuses)
+        )
 
     @property
     def spares_payments(self) -> bool:
@@ -303,7 +312,7 @@ class BulkAction(WireModel):
     status: BulkStatus
     matched: int
     done: int = 0
-    skipped: int = Field(default=0, description="jobs whose state no longer fitted when their turn came")
+    skipped: int = Field(default=0, description="jobs whose state did not fit any more when their turn came")
     failed: int = 0
     last_error: str | None = None
     per_second: int
@@ -314,3 +323,18 @@ class BulkAction(WireModel):
     created_at: Instant
     updated_at: Instant
     ended_at: Instant | None = None
+
+    @classmethod
+    def of(cls, order: BulkOrder, **said: Any) -> "BulkAction":
+        """Return the action of an order, as it is when it was just asked for but for what is said of it."""
+        same = ("id", "action", "filter", "reason", "matched", "per_second", "canary", "priority", "excluded_payments")
+        asked = {
+            **{name: getattr(order, name) for name in same},
+            "tenant_id": order.tenant_id or ALL_TENANTS,
+            "actor": f"key:{order.author.key_id}",
+            "from_": "start" if order.from_start else "failed_step",
+            "status": BulkStatus.PENDING,
+            "created_at": order.asked_at,
+            "updated_at": order.asked_at,
+        }
+        return cls(**asked | said)

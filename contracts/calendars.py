@@ -1,20 +1,20 @@
 """Calendars: the instants that a cron expression or a calendar names, counted as Temporal counts them.
 
-Temporal starts the jobs; this is the same arithmetic for whoever asks beforehand. Where a clock is put forward, a local
-time that does not exist names no instant; where it is put back, one that exists twice names both.
+Temporal starts the jobs; this is its own search again, for whoever asks beforehand: the two agree to the second, also
+in the nights when clocks change. Where they are put forward, a time that does not exist names no instant. Where they
+are put back, a time that exists twice names one or both, and of a list of minutes some may be left out.
 """
 
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from heapq import merge
-from itertools import groupby, product
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 LAST_YEAR = 2100
 """Temporal looks no further."""
-LARGEST_SHIFT_HOURS = 3
-"""No clock is put forward or back by more, but for the change of a whole day."""
+HOUR = timedelta(hours=1)
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -99,33 +99,86 @@ class Calendar:
     day_of_week: tuple[int, ...]
     year: tuple[int, ...] = ()
 
+    @property
+    def round_the_clock(self) -> bool:
+        """Whether the same minutes count in every hour of every day."""
+        every = (PARTS[name].values("*") for name in ("hour", "day_of_month", "month", "day_of_week"))
+        return not self.year and (self.hour, self.day_of_month, self.month, self.day_of_week) == tuple(every)
+
     def after(self, instant: datetime, zone: ZoneInfo) -> Iterator[datetime]:
         """Yield the instants after the given one, in order and in UTC, up to the year 2100."""
-        local, last = instant.astimezone(zone), instant
-        for day in self._days(local.date()):
-            first_hour = max(0, local.hour - LARGEST_SHIFT_HOURS) if day == local.date() else 0
-            for found in merge(*(self._of_day(day, first_hour, zone, fold) for fold in (0, 1))):
-                if found > last:
-                    last = found
-                    yield found
+        found = self._next(instant, zone)
+        while found:
+            yield found
+            found = self._next(found, zone)
 
-    def _days(self, first: date) -> Iterator[date]:
-        day = first
-        while day.year <= LAST_YEAR:
-            if self.year and day.year not in self.year:
-                day = date(day.year + 1, 1, 1)
-                continue
-            if day.month in self.month and day.day in self.day_of_month and day.isoweekday() % 7 in self.day_of_week:
-                yield day
-            day += timedelta(days=1)
+    def _next(self, after: datetime, zone: ZoneInfo) -> datetime | None:
+        """Search as Temporal's server does (service/worker/scheduler/calendar.go of 1.29), step by step.
 
-    def _of_day(self, day: date, first_hour: int, zone: ZoneInfo, fold: int) -> Iterator[datetime]:
-        hours = [hour for hour in self.hour if hour >= first_hour]
-        for hour, minute, second in product(hours, self.minute, self.second):
-            wall = datetime(day.year, day.month, day.day, hour, minute, second, tzinfo=zone, fold=fold)
-            found = wall.astimezone(UTC)
-            if found.astimezone(zone).replace(tzinfo=None) == wall.replace(tzinfo=None):
-                yield found
+        again: the wall clock is in the second run through an hour that is repeated
+        """
+        wall = after.astimezone(zone).replace(tzinfo=None, microsecond=0)
+        again = (after - HOUR).astimezone(zone).hour == wall.hour
+        wall, again = _second_later(wall, again, zone)
+        while wall.year <= LAST_YEAR:
+            if self.year and wall.year not in self.year:
+                wall, again = datetime(wall.year + 1, 1, 1), False  # noqa: DTZ001  a wall clock has no zone
+            elif wall.month not in self.month:
+                wall, again = (_midnight(wall).replace(day=1) + timedelta(days=32)).replace(day=1), False
+            elif not self._has_day(wall, zone):
+                wall, again = _midnight(wall) + timedelta(days=1), False
+            elif wall.hour not in self.hour:
+                hour = _following(self.hour, wall.hour)
+                wall, again = _midnight(wall) + HOUR * (24 if hour is None else hour), False
+            elif wall.minute not in self.minute or wall.second not in self.second:
+                wall, again = self._later_in_hour(wall, again, zone)
+            elif (found := _instant(wall, zone)).astimezone(zone).hour == wall.hour:
+                return found + HOUR if again else found
+            else:  # the clock jumps over this hour
+                wall = wall.replace(minute=0, second=0) + HOUR
+        return None
+
+    def _later_in_hour(self, wall: datetime, again: bool, zone: ZoneInfo) -> tuple[datetime, bool]:
+        second = _following(self.second, wall.second) if wall.minute in self.minute else None
+        if second is not None:
+            return wall.replace(second=second), again
+        minute = _following(self.minute, wall.minute)
+        if minute is not None:
+            return wall.replace(minute=minute, second=self.second[0]), again
+        return _second_later(wall.replace(minute=59, second=59), again, zone)
+
+    def _has_day(self, wall: datetime, zone: ZoneInfo) -> bool:
+        if wall.day not in self.day_of_month or len(self.day_of_week) == 7:
+            return wall.day in self.day_of_month
+        return _instant(wall, zone).astimezone(zone).isoweekday() % 7 in self.day_of_week
+
+
+def _following(values: tuple[int, ...], value: int) -> int | None:
+    place = bisect(values, value)
+    return values[place] if place < len(values) else None
+
+
+def _midnight(wall: datetime) -> datetime:
+    return wall.replace(hour=0, minute=0, second=0)
+
+
+def _second_later(wall: datetime, again: bool, zone: ZoneInfo) -> tuple[datetime, bool]:
+    later = wall + timedelta(seconds=1)
+    if later.minute or later.second:
+        return later, again
+    full = wall.replace(minute=0, second=0)
+    repeated = _instant(later, zone) - _instant(full, zone) > HOUR
+    return (full, True) if repeated and not again else (later, False)
+
+
+def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the wall clock shows this, as Go's `time.Date` decides where it does so twice or never."""
+    as_utc = wall.replace(tzinfo=UTC)
+    return as_utc - _offset(as_utc - _offset(as_utc, zone), zone)
+
+
+def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
+    return instant.astimezone(zone).utcoffset() or timedelta(0)
 
 
 def cron_fields(cron: str) -> list[str]:

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from contracts.calendars import LAST_YEAR, PARTS, Calendar, cron_calendars
+from contracts.calendars import HOUR, LAST_YEAR, PARTS, Calendar, cron_calendars
 from contracts.jobs import Priority
 from contracts.policies import MAX_MAX_ATTEMPTS
 from contracts.values import LONGEST_TEXT, Instant, TenantId, WireModel
@@ -152,6 +152,17 @@ class Timing(Body):
             return cron_calendars(self.cron)
         return tuple(spec.calendar() for spec in self.calendar or ())
 
+    @property
+    def clock(self) -> ZoneInfo:
+        """The zone to count in. When every hour is alike and the zone's hours are UTC's, it is UTC.
+
+        In other zones Temporal leaves out some starts in the night when clocks are put back.
+        """
+        zone, year = ZoneInfo(self.time_zone), datetime.now(UTC).year
+        offsets = [datetime(year, month, 1, tzinfo=zone).utcoffset() or timedelta(0) for month in range(1, 13)]
+        alike = all(calendar.round_the_clock for calendar in self.calendars())
+        return ZoneInfo("UTC") if alike and not any(offset % HOUR for offset in offsets) else zone
+
     def times(self, after: datetime) -> Iterator[datetime]:
         """Yield the instants of starts after the given one, in order and in UTC, without jitter."""
         if self.start_at:
@@ -169,8 +180,8 @@ class Timing(Body):
             every, offset = self.every_seconds, self.offset_seconds or 0
             first = (int(after.timestamp()) - offset) // every + 1
             return (datetime.fromtimestamp(number * every + offset, UTC) for number in count(first))
-        zone = ZoneInfo(self.time_zone)
-        return merge(*(calendar.after(after, zone) for calendar in self.calendars()))
+        clock = self.clock
+        return merge(*(calendar.after(after, clock) for calendar in self.calendars()))
 
 
 @cache
@@ -226,21 +237,16 @@ class ScheduleChange(Body):
     paused: bool | None = None
     note: str | None = None
 
-    @property
-    def given(self) -> dict[str, Any]:
-        """What was given, by field names."""
-        return self.model_dump(exclude_unset=True)
-
     def applied_to(self, known: ScheduleRequest) -> ScheduleRequest:
         """Return the changed schedule. Another cron, interval or calendar replaces the one there was, with its offset.
 
         Raises:
             ValidationError: The whole would not be a valid schedule.
         """
-        given = self.given
-        timed = any(given.get(kind) is not None for kind in ("cron", "every_seconds", "calendar"))
-        replaced = dict.fromkeys(("cron", "every_seconds", "offset_seconds", "calendar")) if timed else {}
-        return ScheduleRequest.model_validate(known.model_dump() | replaced | given)
+        given = self.model_dump(by_alias=True, exclude_unset=True)
+        timed = any(given.get(kind) is not None for kind in ("cron", "everySeconds", "calendar"))
+        replaced = dict.fromkeys(("cron", "everySeconds", "offsetSeconds", "calendar")) if timed else {}
+        return ScheduleRequest.model_validate(known.model_dump(by_alias=True) | replaced | given)
 
 
 class TriggerRequest(Body):

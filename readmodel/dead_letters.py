@@ -24,10 +24,15 @@ _KEY = func.coalesce(JobRow.fingerprint, JobRow.job_type)
 
 @dataclass(frozen=True)
 class DeadFilter:
-    """Which dead jobs to group. tenant_id: None for those of all tenants."""
+    """Which dead jobs to group.
+
+    tenant_id: None for those of all tenants
+    error_types: of a group's last failure; looked at after grouping, because errors are no text to a database
+    """
 
     tenant_id: str | None
     job_types: tuple[str, ...] = ()
+    error_types: tuple[str, ...] = ()
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return what a job's row must fulfil."""
@@ -35,6 +40,10 @@ class DeadFilter:
         if self.tenant_id is not None:
             wanted.append(JobRow.tenant_id == self.tenant_id)
         return [*wanted, JobRow.job_type.in_(self.job_types)] if self.job_types else wanted
+
+    def shows(self, group: "ErrorGroup") -> bool:
+        """Tell whether the group's last failure is of a wanted type."""
+        return not self.error_types or (group.failure is not None and group.failure.type in self.error_types)
 
 
 @dataclass(frozen=True)
@@ -71,8 +80,18 @@ class DeadLetters:
         Raises:
             InvalidInput: The cursor is not one of this list.
         """
+        found: list[ErrorGroup] = []
+        while True:
+            groups, cursor = await self._page(wanted, limit - len(found), cursor)
+            found += [group for group in groups if wanted.shows(group)]
+            if cursor is None or len(found) == limit:
+                return found, cursor
+
+    async def _page(
+        self, wanted: DeadFilter, limit: int, cursor: str | None
+    ) -> tuple[Sequence[ErrorGroup], str | None]:
         async with self._database.read() as connection:
-            rows = (await connection.execute(_page(wanted, limit, cursor))).all()
+            rows = (await connection.execute(_groups(wanted, limit, cursor))).all()
             keys = [row.key for row in rows[:limit]]
             samples = {row.key: row for row in (await connection.execute(_samples(wanted, keys))).all()}
             tenants = await _tenants(connection, wanted, keys)
@@ -81,7 +100,7 @@ class DeadLetters:
         return groups, to_cursor(last.last_seen_at, last.key) if last else None
 
 
-def _page(wanted: DeadFilter, limit: int, cursor: str | None) -> Select[*tuple[Any, ...]]:
+def _groups(wanted: DeadFilter, limit: int, cursor: str | None) -> Select[*tuple[Any, ...]]:
     last = func.max(JobRow.status_at)
     columns: list[Any] = [
         _KEY.label("key"),

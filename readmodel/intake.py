@@ -96,7 +96,7 @@ class Intake:
             InvalidInput: The key, or the job id, was used for another request.
         """
         async with self._database.write() as connection:
-            (answer,) = await _accept(connection, [Submission(header, payload, change, key, pace)], START_GRACE)
+            (answer,) = await accept_jobs(connection, [Submission(header, payload, change, key, pace)], START_GRACE)
         if isinstance(answer, InvalidInput):
             raise answer
         return answer
@@ -110,7 +110,7 @@ class Intake:
         submissions: up to `MANY`, no two with one job id or one key
         """
         async with self._database.write() as connection:
-            return await _accept(connection, submissions, timedelta(0))
+            return await accept_jobs(connection, submissions, timedelta(0))
 
     async def repeated(self, submissions: Sequence[Submission]) -> list[Answer | None]:
         """Return for each what its key made before, or that it was used otherwise; None when it may be new."""
@@ -178,8 +178,8 @@ class Intake:
             return (await connection.execute(old)).rowcount
 
 
-async def _accept(connection: AsyncConnection, submissions: Sequence[Submission], grace: timedelta) -> list[Answer]:
-    """Write what is new of the submissions; return the answer to each."""
+async def accept_jobs(connection: AsyncConnection, submissions: Sequence[Submission], grace: timedelta) -> list[Answer]:
+    """Write what is new of the submissions into the caller's transaction; return the answer to each."""
     claims = [key_values(each.claim, each.header.request_hash, each.header.id) for each in submissions if each.claim]
     mine = await claim(connection, claims)
     before = await _repeated(connection, submissions, {each.claim for each in submissions if each.claim} - mine)

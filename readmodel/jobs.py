@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, select, true, tuple_
+from sqlalchemy import Select, and_, case, exists, func, select, true
 from sqlalchemy.orm import aliased
 
 from contracts.jobs import DependencyEnd, Job, JobFailure, JobStatus
@@ -14,6 +14,7 @@ from readmodel.documents import from_text
 from readmodel.events import StoredEvent, stored_event
 from readmodel.filters import JobFilter
 from readmodel.rows import job_of
+from readmodel.search import newest_first
 from readmodel.tables import STILL_OPEN, JobDependencyRow, JobEventRow, JobRow, OutboxRow
 
 LARGEST_LISTED_RESULT = 32 * 1024
@@ -54,12 +55,9 @@ class JobQueries:
         Raises:
             InvalidInput: The cursor is not one of this list.
         """
-        query = select(*_LISTED).where(*job_filter.conditions())
-        if cursor is not None:
-            query = query.where(tuple_(JobRow.created_at, JobRow.id) < from_cursor(cursor))
-        query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
+        before = None if cursor is None else from_cursor(cursor)
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
+            rows = await newest_first(connection, _LISTED, job_filter, before, limit + 1)
         page = rows[:limit]
         following = to_cursor(page[-1].created_at, page[-1].id) if len(rows) > limit else None
         return [job_of(row, result_omitted=row.result_omitted) for row in page], following

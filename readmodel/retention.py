@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, Row, delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from contracts.jobs import JobStatus
@@ -29,6 +29,7 @@ ALERTS_KEPT = timedelta(days=90)
 _STRETCH = timedelta(minutes=30)
 """Minutes whose roll-ups are removed in one transaction."""
 _DAYS_OF_TENANT = "retentionDays"
+_STATUSES = tuple(sorted(ENDED))
 
 
 class Retention:
@@ -61,20 +62,24 @@ class Retention:
     async def _sweep_jobs(self, now: datetime, limit: int) -> int:
         """Go from tenant to tenant: each one's oldest jobs are one look into an index, however many others keep."""
         own_days, removed = await self._days_of_tenants(), 0
-        for tenant_id in await self._tenants():
-            for status, days in {**self._days, **own_days.get(tenant_id, {})}.items():
-                which = EndedJobs(status, now - timedelta(days=days), tenant_id=tenant_id)
-                removed += (await self._cleaning.clean(which, limit - removed))[0]
+        for tenant_id, *oldest in await self._oldest():
+            days = {**self._days, **own_days.get(tenant_id, {})}
+            for status, accepted_at in zip(_STATUSES, oldest, strict=True):
+                before = now - timedelta(days=days[status]) if status in days else None
+                if before and accepted_at and accepted_at < before:
+                    which = EndedJobs(status, before, tenant_id=tenant_id)
+                    removed += (await self._cleaning.clean(which, limit - removed))[0]
         return removed
 
-    async def _tenants(self) -> Sequence[str]:
-        """Return the tenants that have jobs, by one look into an index for each."""
+    async def _oldest(self) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Return each tenant with when the oldest of its jobs was accepted, by status; a few looks into an index."""
         first = select(func.min(JobRow.tenant_id).label("tenant_id")).cte("tenants", recursive=True)
         following = select(func.min(JobRow.tenant_id)).where(JobRow.tenant_id > first.c.tenant_id).scalar_subquery()
-        tenants = first.union_all(select(following).where(first.c.tenant_id.is_not(None)))
-        query = select(tenants.c.tenant_id).where(tenants.c.tenant_id.is_not(None))
+        tenant_id = first.union_all(select(following).where(first.c.tenant_id.is_not(None))).c.tenant_id
+        oldest = select(func.min(JobRow.created_at)).where(JobRow.tenant_id == tenant_id)
+        columns: list[Any] = [oldest.where(JobRow.status == status.value).scalar_subquery() for status in _STATUSES]
         async with self._database.read() as connection:
-            return (await connection.scalars(query)).all()
+            return (await connection.execute(select(tenant_id, *columns).where(tenant_id.is_not(None)))).all()
 
     async def _days_of_tenants(self) -> dict[str, dict[JobStatus, int]]:
         async with self._database.read() as connection:

@@ -22,7 +22,8 @@ async def answer(call: Awaitable[ResultT], within: float = CALL_SECONDS) -> Resu
         Unavailable: It did not answer in time, or cannot be reached.
     """
     try:
-        return await asyncio.wait_for(call, within)
+        async with asyncio.timeout(within):  # not wait_for: up to Python 3.11 it may swallow a cancellation
+            return await call
     except TimeoutError as error:
         msg = f"Temporal did not answer within {within:g} s"
         raise Unavailable(msg) from error

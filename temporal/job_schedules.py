@@ -127,7 +127,7 @@ class JobSchedules:
             InvalidInput: Temporal refuses the change.
         """
         async with self._changing.setdefault(schedule_id, asyncio.Lock()):  # those from here need not race
-            return await _about(schedule_id, self._change(schedule_id, edit, actor))
+            return await self._change(schedule_id, edit, actor)
 
     async def trigger(self, schedule: StoredSchedule, due: datetime, overlap: Overlap | None) -> StartOutcome:
         """Start a job out of turn, as if it were due at that second; a job of that second must not exist."""
@@ -203,12 +203,12 @@ class JobSchedules:
 
     async def _change(self, schedule_id: str, edit: Edit, actor: str) -> StoredSchedule:
         own: set[str] = set()
-        known = await self._get(schedule_id)
+        known = await self.get(schedule_id)
         while own.isdisjoint(known.marks):
             wanted, mark = await edit(known), uuid4().hex
             own.add(mark)
-            await self._update(known, wanted, actor, mark)
-            known = await self._get(schedule_id)
+            await _about(schedule_id, self._update(known, wanted, actor, mark))
+            known = await self.get(schedule_id)
         return known
 
     async def _update(self, known: StoredSchedule, wanted: JobSchedule, actor: str, mark: str) -> None:
@@ -225,21 +225,18 @@ class JobSchedules:
         await self._client.workflow_service.update_schedule(request)
 
     async def _order(self, schedule: StoredSchedule, patch: SchedulePatch, first: datetime) -> StartOutcome:
-        return await _about(schedule.id, self._ordered(schedule.id, patch, schedule.job_id(first)))
-
-    async def _ordered(self, schedule_id: str, patch: SchedulePatch, job_id: str) -> StartOutcome:
-        before = await self._get(schedule_id)
+        before = await self.get(schedule.id)
         for _ in range(TRIES):
             request = PatchScheduleRequest(
                 namespace=self._client.namespace,
-                schedule_id=schedule_id,
+                schedule_id=schedule.id,
                 patch=patch,
                 identity=self._client.identity,
                 request_id=uuid4().hex,
             )
-            await self._client.workflow_service.patch_schedule(request)
-            now = await self._get(schedule_id)
-            if await self.started(job_id):
+            await _about(schedule.id, self._client.workflow_service.patch_schedule(request))
+            now = await self.get(schedule.id)
+            if await self.started(schedule.job_id(first)):
                 return StartOutcome.STARTED
             if now.missed != before.missed:
                 return StartOutcome.SKIPPED

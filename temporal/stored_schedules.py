@@ -129,7 +129,7 @@ def _spec(request: ScheduleRequest) -> ScheduleSpec:
         start_at=request.start_at,
         end_at=request.end_at,
         jitter=timedelta(seconds=request.jitter_seconds) or None,
-        time_zone_name=request.time_zone,
+        time_zone_name=request.clock.key,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.bulk import BulkActivities
 from activities.dependencies import DependencyActivities
 from activities.history import HistoryActivities
 from activities.inline import InlineActivities
@@ -16,6 +17,7 @@ from activities.repair import RepairActivities
 from activities.upkeep import UpkeepActivities
 from contracts.repair import SYSTEM_QUEUE
 from temporal.registry import JOB_TYPES
+from workflows.bulk import BulkWorkflow
 from workflows.release import ReleaseWorkflow
 from workflows.repair import RepairWorkflow
 from workflows.upkeep import UpkeepWorkflow
@@ -27,6 +29,7 @@ SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (
     RepairWorkflow,
     ReleaseWorkflow,
     UpkeepWorkflow,
+    BulkWorkflow,
 )
 SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     RepairActivities,
@@ -34,6 +37,7 @@ SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     InlineActivities,
     ReleaseActivities,
     UpkeepActivities,
+    BulkActivities,
 )
 """What the service does for itself, on its own queue."""
 SYSTEM_SLOTS = 8

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -15,7 +16,14 @@ import uvicorn
 from google.protobuf.duration_pb2 import Duration
 from pydantic import SecretStr
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
-from temporalio.client import Client, Plugin
+from temporalio.client import (
+    Client,
+    Plugin,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleHandle,
+    ScheduleSpec,
+)
 from temporalio.service import RPCError
 
 import worker
@@ -89,6 +97,25 @@ async def client(connect: Connect, providers: Providers) -> Client:
     return await connect(queue_plugin(providers.blobs))
 
 
+@pytest.fixture
+async def schedules_ready(client: Client) -> None:
+    """Wait until the server serves schedules in the test's namespace: it takes some seconds for a new one."""
+    action = ScheduleActionStartWorkflow("None", id="none", task_queue="none")
+    handle = await client.create_schedule("warm-up", Schedule(action, ScheduleSpec()))
+    async with asyncio.timeout(60):
+        while not await _described(handle):
+            await asyncio.sleep(0.02)
+    await handle.delete()
+
+
+async def _described(handle: ScheduleHandle) -> bool:
+    try:
+        await handle.describe(rpc_timeout=timedelta(seconds=10))
+    except RPCError:
+        return False
+    return True
+
+
 RunWorker = Callable[..., AbstractAsyncContextManager[None]]
 
 
@@ -160,11 +187,11 @@ RunApi = Callable[..., AbstractAsyncContextManager[Api]]
 
 @pytest.fixture
 def run_api(client: Client, providers: Providers, tmp_path: Path) -> RunApi:
-    """Run the API on a database and a Temporal client, as `async with run_api(...) as api:`."""
+    """Run the API on a database and a Temporal client, as `async with run_api(...) as api:`; Any: any setting."""
 
     @asynccontextmanager
-    async def run(temporal: Client = client, database_url: str | None = None) -> AsyncIterator[Api]:
-        settings = Settings(data_dir=tmp_path, admin_key=SecretStr(ADMIN_KEY), upload_limit_mb=1)
+    async def run(temporal: Client = client, database_url: str | None = None, **given: Any) -> AsyncIterator[Api]:
+        settings = Settings(data_dir=tmp_path, admin_key=SecretStr(ADMIN_KEY), upload_limit_mb=1, **given)
         database = Database(database_url or settings.database)
         services, relay = services_of(settings, temporal, providers.blobs, database)
         async with _served(services) as url, relay.running():

@@ -12,6 +12,7 @@ from pydantic_core import from_json, to_json
 from api.bulk import MOST_JOBS, BulkItem
 from api.context import Here, Key, Who, refusals_counted
 from api.headers import quota_headers
+from api.identity import Right
 from api.problems import Problem, problem_of
 from api.requests import RequestBody
 from contracts.jobs import JobStatus
@@ -79,6 +80,7 @@ async def submit_many(request: Request, here: Here, who: Who, key: Key) -> Respo
 
     With an `Idempotency-Key` the whole request can be repeated: each job's own key is `<key>:<index>`.
     """
+    who.must(Right.JOBS_SUBMIT)  # before a large body is read
     body = await asyncio.to_thread(_read, await request.body())
     outcome = await here.queue.add_bulk_jobs(who, body.jobs, key)
     headers = quota_headers(outcome.quota)

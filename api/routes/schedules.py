@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api.context import Here, Key, Who
 from api.pages import Limit, Page
+from api.schedule_views import Answered, ToldT
 from contracts.schedules import (
     Backfilled,
     BackfillRequest,
@@ -29,14 +30,13 @@ async def create(body: ScheduleRequest, here: Here, who: Who, key: Key, response
     """Have jobs started by cron expression, interval or calendar; exactly one of them is given.
 
     A cron day counts by its number or its weekday when both are given, as in a crontab; in a calendar all parts must
-    agree. Where clocks are put forward, a start at a time that does not exist is left out; where they are put back, one
-    at a time that exists twice comes twice. A dead job counts as running for `overlap`.
+    agree. Where clocks are put forward, a time that does not exist is left out. Where they are put back, a time that
+    exists twice comes once or twice, and some of several within those hours may be left out; the times shown are what
+    comes. For `overlap` a dead job counts as running.
     """
-    made = await here.schedules.create(who, body, key)
-    response.headers["Location"] = f"/v1/schedules/{made.schedule.id}"
-    if made.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return made.schedule
+    made = _answered(await here.schedules.create(who, body, key), response)
+    response.headers["Location"] = f"/v1/schedules/{made.id}"
+    return made
 
 
 @router.get("", summary="List schedules, newest first")
@@ -83,19 +83,28 @@ async def delete(schedule_id: ScheduleId, here: Here, who: Who) -> None:
 
 @router.post("/{id}/trigger", status_code=202, summary="Start a job of a schedule now")
 async def trigger(
-    schedule_id: ScheduleId, here: Here, who: Who, key: Key, body: TriggerRequest | None = None
+    schedule_id: ScheduleId, here: Here, who: Who, key: Key, response: Response, body: TriggerRequest | None = None
 ) -> TriggeredStart:
     """Start a job out of turn, also of a paused schedule; whether it may overlap is the schedule's rule, or `overlap`.
 
     With an Idempotency-Key a repeated request names the same job, and starts none beside it.
     """
-    return await here.schedule_starts.trigger(who, schedule_id, body.overlap if body else None, key)
+    overlap = body.overlap if body else None
+    return _answered(await here.schedule_starts.trigger(who, schedule_id, overlap, key), response)
 
 
 @router.post("/{id}/backfill", status_code=202, summary="Make up for starts that were missed")
-async def backfill(schedule_id: ScheduleId, body: BackfillRequest, here: Here, who: Who, key: Key) -> Backfilled:
+async def backfill(
+    schedule_id: ScheduleId, body: BackfillRequest, here: Here, who: Who, key: Key, response: Response
+) -> Backfilled:
     """Start the jobs that were due from `start` to `end`, at most 1,000, and not those that there are already.
 
     By default one after the other. Until all of them have begun, another backfill answers 409.
     """
-    return await here.schedule_starts.backfill(who, schedule_id, body, key)
+    return _answered(await here.schedule_starts.backfill(who, schedule_id, body, key), response)
+
+
+def _answered(answer: Answered[ToldT], response: Response) -> ToldT:
+    if answer.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return answer.told

@@ -2,11 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client, ScheduleActionExecutionStartWorkflow, WorkflowExecutionStatus
 
 from contracts.pauses import ALL_TENANTS, Pause
 from readmodel.holds import PauseWatch
@@ -63,16 +64,18 @@ async def test_one_stretch_follows_the_other_and_no_two_run_together(
         await client.get_schedule_handle(UPKEEP_ID).delete()
 
     times = sorted((stretch.start_time, stretch.close_time) for stretch in found)
-    assert all(end <= begin for (_, end), (begin, _) in zip(times, times[1:], strict=False))
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(times))
 
 
 async def test_an_upkeep_that_an_operator_paused_stays_paused(api: Api, client: Client) -> None:
     await schedule_upkeep(client)
     schedule = client.get_schedule_handle(UPKEEP_ID)
-    await schedule.pause(note="by hand")
-    for found in await stretches(client, "ExecutionStatus = 'Running'"):
-        await client.get_workflow_handle(found.id).terminate()
     async with asyncio.timeout(20):
+        while not (running := (await schedule.describe()).info.running_actions):
+            await asyncio.sleep(0.05)
+        assert isinstance(running[0], ScheduleActionExecutionStartWorkflow)
+        await schedule.pause(note="by hand")
+        await client.get_workflow_handle(running[0].workflow_id).terminate()
         while (await schedule.describe()).info.running_actions:
             await asyncio.sleep(0.05)
 

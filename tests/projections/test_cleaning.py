@@ -16,7 +16,16 @@ from readmodel.history import HistoryWriter
 from readmodel.intake import Intake
 from readmodel.jobs import JobQueries
 from readmodel.rollups import Grain
-from readmodel.tables import Base, JobCountRow, JobDependencyRow, JobEventRow, JobRow, JobTagRow, OutboxRow
+from readmodel.tables import (
+    Base,
+    JobCountRow,
+    JobDependencyRow,
+    JobEventRow,
+    JobRow,
+    JobTagRow,
+    OutboxRow,
+    RemovedJobRow,
+)
 from tests.projections.samples import accepted, at, full_header, hard_life, make_header, tell
 from tests.projections.statements import selects
 
@@ -224,6 +233,26 @@ async def test_many_at_once_remove_each_job_once_and_writers_go_on(database: Dat
 
     assert sum(removed) == len(headers)
     assert (await left(database), await left(database, JobEventRow)) == (0, 0)
+
+
+async def test_cleaning_that_is_cut_off_leaves_no_half_of_a_job(database: Database, history: HistoryWriter) -> None:
+    headers = [make_header(f"{n:03}", tags=("a",), created_at=at(n / 10)) for n in range(3 * BATCH)]
+    await end(history, *headers)
+
+    cleaner = asyncio.create_task(Cleaning(database, lambda: at(2000)).clean(COMPLETED, 10_000))
+    async with asyncio.timeout(20):
+        while await left(database) == len(headers):
+            await asyncio.sleep(0)
+    cleaner.cancel()
+    await asyncio.wait({cleaner})
+
+    async with database.read() as connection:
+        rows, tagged, told, buried = [
+            set((await connection.scalars(select(column))).all())
+            for column in (JobRow.id, JobTagRow.job_id, JobEventRow.job_id, RemovedJobRow.job_id)
+        ]
+    assert rows == tagged == told == {header.id for header in headers} - buried
+    assert len(buried) >= BATCH
 
 
 @pytest.mark.postgres

@@ -163,6 +163,22 @@ async def test_the_fingerprint_goes_and_comes_with_the_failure(history: HistoryW
     assert seen == [[], ["no answer"], [], ["cut short"], ["no answer"], []]
 
 
+async def test_groups_are_found_by_the_type_of_their_failure(history: HistoryWriter, letters: DeadLetters) -> None:
+    await history.apply(
+        [
+            died(f"{n}", n, failure(f"kind {'abcdefgh'[n]}", "Timeout" if n % 3 == 0 else "Unavailable"))
+            for n in range(8)
+        ]
+    )
+    wanted = DeadFilter(None, error_types=("Timeout", "Unknown"))
+
+    first, cursor = await letters.groups(wanted, 2)
+    rest, following = await letters.groups(wanted, 2, cursor)
+
+    assert [group.failure.message for group in [*first, *rest] if group.failure] == ["kind g", "kind d", "kind a"]
+    assert following is None
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "WyIyMDI2LTExLTIyIiwgImEiXQ"])
 async def test_an_unknown_cursor_is_refused(letters: DeadLetters, cursor: str) -> None:
     with pytest.raises(InvalidInput, match="cursor"):

@@ -1,0 +1,215 @@
+"""Flows: accepted with all of their jobs or not at all, and read with them.
+
+A flow's row is locked after the caller's key and before all that intake.py locks.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import InvalidInput
+from contracts.flows import FlowAccepted, FlowEdge, FlowJob, FlowSummary, FlowView, flow_status
+from contracts.jobs import JobStatus, Progress
+from contracts.values import job_type_of
+from readmodel.claims import claim, key_values, known_claims, used_otherwise
+from readmodel.cursors import from_cursor, to_cursor
+from readmodel.database import Database
+from readmodel.documents import from_text
+from readmodel.intake import Submission, accept_jobs
+from readmodel.rows import insert_into
+from readmodel.tables import FlowRow, JobRow
+
+_SHORT = (
+    JobRow.id,
+    JobRow.status,
+    JobRow.priority,
+    JobRow.depends_on,
+    JobRow.attempts,
+    JobRow.created_at,
+    JobRow.processed_at,
+    JobRow.completed_at,
+    JobRow.progress,
+    JobRow.error,
+)
+
+
+@dataclass(frozen=True)
+class NewFlow:
+    """A flow to be accepted. `refs`: ref to job id, each after those that it waits for; `key`: the caller's, if any."""
+
+    id: str
+    tenant_id: str
+    name: str
+    actor: str
+    created_at: datetime
+    refs: dict[str, str]
+    request_hash: str
+    key: str | None = None
+
+
+class Flows:
+    """Keeps flows.
+
+    Every method raises `Unavailable` when the database did not answer.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def repeated(self, flow: NewFlow) -> FlowAccepted | None:
+        """Return the flow that the caller's key made before; None when it made none.
+
+        Raises:
+            InvalidInput: It made something else.
+        """
+        async with self._database.read() as connection:
+            return await _repeated(connection, flow)
+
+    async def accept(self, flow: NewFlow, jobs: Sequence[Submission]) -> tuple[FlowAccepted, bool]:
+        """Write the flow and all of its jobs, due at once for the relay to start, or nothing.
+
+        Return it, and whether it is new: an equal request may have brought it before. After an outage do the same
+        again.
+
+        jobs: without keys of their own
+
+        Raises:
+            InvalidInput: The key, or the id of a job, was used for another request.
+        """
+        async with self._database.write() as connection:
+            claims = [key_values((flow.tenant_id, flow.key), flow.request_hash, flow.id)] if flow.key else []
+            mine = await claim(connection, claims)
+            if flow.key and not mine and (known := await _repeated(connection, flow)):
+                return known, False
+            if not await _insert(connection, flow):
+                return await _same(connection, flow, jobs), False
+            for answer in await accept_jobs(connection, jobs, timedelta(0)):
+                if isinstance(answer, InvalidInput):
+                    raise answer
+                if answer.replayed:  # a job that was submitted by itself, under the id that this one would have
+                    msg = f"there is a job '{answer.header.id}' already"
+                    raise InvalidInput(msg)
+        return _accepted(flow), True
+
+    async def get(self, flow_id: str) -> FlowView | None:
+        """Return a flow with its jobs; None when there is none of this id."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(FlowRow.__table__).where(FlowRow.id == flow_id))).one_or_none()
+            if row is None:
+                return None
+            jobs = (await connection.execute(select(*_SHORT).where(JobRow.flow_id == flow_id))).all()
+        return _view(row, {job.id: job for job in jobs})
+
+    async def list(
+        self, tenant_id: str | None, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[FlowSummary], str | None]:
+        """Return up to `limit` flows, newest first, and the cursor of the next page.
+
+        tenant_id: None for those of all tenants
+
+        Raises:
+            InvalidInput: The cursor is not one of this list.
+        """
+        query = select(FlowRow.__table__)
+        if tenant_id is not None:
+            query = query.where(FlowRow.tenant_id == tenant_id)
+        if cursor is not None:
+            query = query.where(tuple_(FlowRow.created_at, FlowRow.id) < from_cursor(cursor))
+        query = query.order_by(FlowRow.created_at.desc(), FlowRow.id.desc()).limit(limit + 1)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+            standings = await _standings(connection, [row.id for row in rows[:limit]])
+        flows = [FlowSummary(**_summary(row, *standings[row.id])) for row in rows[:limit]]
+        return flows, to_cursor(flows[-1].created_at, flows[-1].id) if len(rows) > limit else None
+
+
+async def _repeated(connection: AsyncConnection, flow: NewFlow) -> FlowAccepted | None:
+    if flow.key is None:
+        return None
+    known = (await known_claims(connection, {(flow.tenant_id, flow.key)})).get((flow.tenant_id, flow.key))
+    if known is None:
+        return None
+    if known != (flow.request_hash, flow.id):
+        raise used_otherwise(flow.key)
+    row = (await connection.execute(select(FlowRow.__table__).where(FlowRow.id == flow.id))).one_or_none()
+    return None if row is None else _accepted(row)
+
+
+async def _insert(connection: AsyncConnection, flow: NewFlow) -> bool:
+    insert = insert_into(connection, FlowRow).on_conflict_do_nothing(index_elements=["id"]).returning(FlowRow.id)
+    names = ("id", "tenant_id", "name", "actor", "created_at", "refs")
+    values = {name: getattr(flow, name) for name in names}
+    return (await connection.execute(insert, values)).one_or_none() is not None
+
+
+async def _same(connection: AsyncConnection, flow: NewFlow, jobs: Sequence[Submission]) -> FlowAccepted:
+    """Return the flow that has this id since longer than keys are kept, when an equal request brought it.
+
+    Raises:
+        InvalidInput: It was another request.
+    """
+    row = (await connection.execute(select(FlowRow.__table__).where(FlowRow.id == flow.id))).one()
+    query = select(JobRow.id, JobRow.request_hash).where(JobRow.flow_id == flow.id)
+    before = {job.id: job.request_hash for job in await connection.execute(query)}
+    asked = {job.header.id: job.header.request_hash for job in jobs}
+    if (row.name, row.refs) != (flow.name, flow.refs) or any(asked[job_id] != before[job_id] for job_id in before):
+        raise used_otherwise(flow.key or flow.id)
+    return _accepted(row)
+
+
+async def _standings(
+    connection: AsyncConnection, flow_ids: Sequence[str]
+) -> dict[str, tuple[dict[JobStatus, int], datetime | None]]:
+    """Return for each flow its jobs' number by status, and when the last of those ended that have."""
+    query = select(JobRow.flow_id, JobRow.status, func.count().label("jobs"), func.max(JobRow.completed_at).label("at"))
+    query = query.where(JobRow.flow_id.in_(flow_ids)).group_by(JobRow.flow_id, JobRow.status)
+    counts: dict[str, dict[JobStatus, int]] = defaultdict(dict)
+    ends: dict[str, list[datetime]] = defaultdict(list)
+    for row in await connection.execute(query):
+        counts[row.flow_id][JobStatus(row.status)] = row.jobs
+        ends[row.flow_id] += [row.at] if row.at else []
+    return {flow_id: (counts[flow_id], max(ends[flow_id], default=None)) for flow_id in flow_ids}
+
+
+def _accepted(flow: NewFlow | Row[Any]) -> FlowAccepted:
+    same = {name: getattr(flow, name) for name in ("id", "name", "tenant_id", "created_at")}
+    return FlowAccepted(**same, jobs=flow.refs)
+
+
+def _summary(row: Row[Any], counts: dict[JobStatus, int], last_end: datetime | None) -> dict[str, Any]:
+    status, total = flow_status(counts.keys()), len(row.refs)
+    open_jobs = sum(jobs for standing, jobs in counts.items() if not standing.ended)
+    return {
+        **{name: getattr(row, name) for name in ("id", "name", "tenant_id", "actor", "created_at")},
+        "status": status,
+        "ended_at": last_end if status.ended else None,
+        "progress": Progress(done=total - open_jobs, total=total, unit="job"),
+        "counts": counts,
+    }
+
+
+def _view(row: Row[Any], jobs: dict[str, Row[Any]]) -> FlowView:
+    names = {job_id: ref for ref, job_id in row.refs.items()}
+    shown = tuple(_job(ref, job_id, jobs.get(job_id), names) for ref, job_id in row.refs.items())
+    counts: dict[JobStatus, int] = defaultdict(int)
+    for job in shown:
+        if job.status:
+            counts[job.status] += 1
+    ends = [job.completed_at for job in shown if job.completed_at]
+    edges = tuple(FlowEdge(from_=other, to=job.ref) for job in shown for other in job.depends_on)
+    return FlowView(**_summary(row, dict(counts), max(ends, default=None)), jobs=shown, edges=edges)
+
+
+def _job(ref: str, job_id: str, row: Row[Any] | None, names: dict[str, str]) -> FlowJob:
+    known: dict[str, Any] = {"ref": ref, "id": job_id, "job_type": job_type_of(job_id)}
+    if row is None:
+        return FlowJob(**known)
+    same = ("status", "priority", "attempts", "created_at", "processed_at", "completed_at", "progress")
+    known |= {name: getattr(row, name) for name in same}
+    depends_on = tuple(names[other] for other in row.depends_on if other in names)
+    return FlowJob(**known, depends_on=depends_on, error=from_text(row.error))

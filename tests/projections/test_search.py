@@ -1,0 +1,66 @@
+import random
+
+import pytest
+
+from contracts.jobs import JobMetadata, JobStatus
+from readmodel import search
+from readmodel.filters import JobFilter
+from readmodel.history import HistoryWriter
+from readmodel.jobs import JobQueries
+from tests.projections.samples import at, make_header, tell
+
+WORDS = ("red", "RED", "green", "Blue", "blue%", "x_y", "größe", "")
+
+
+@pytest.fixture(params=[0, 5, 1000])
+def newest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let a search look at so many jobs one by one, before it looks into indexes."""
+    monkeypatch.setattr(search, "NEWEST", request.param)
+    return int(request.param)
+
+
+@pytest.mark.usefixtures("newest")
+async def test_a_search_finds_the_same_jobs_however_far_back_they_are(
+    history: HistoryWriter, queries: JobQueries
+) -> None:
+    chance = random.Random(5)
+    headers = [
+        make_header(
+            f"{chance.choice(WORDS)}-{number}",
+            tenant_id=chance.choice(("acme", "Redmond")),
+            created_at=at(number // 3),
+            tags=tuple(word for word in WORDS if word and chance.random() < 0.2),
+            metadata=JobMetadata(correlation_id=chance.choice((None, *WORDS[:-1]))),
+        )
+        for number in range(60)
+    ]
+    status = {header.id: chance.choice((JobStatus.PENDING, JobStatus.FAILED)) for header in headers}
+    await history.apply([tell(header, 0, header=header, status=status[header.id]) for header in headers])
+
+    for word in ("red", "e", "blue%", "_", "größe", "acme:", "nowhere"):
+        for fields in ({}, {"tenant_id": "acme"}, {"statuses": (JobStatus.FAILED,)}, {"tags": ("green",)}):
+            expected = [
+                header.id
+                for header in sorted(headers, key=lambda header: (header.created_at, header.id), reverse=True)
+                if any(
+                    word.lower() in text.lower()
+                    for text in (header.id, header.metadata.correlation_id or "", *header.tags)
+                )
+                and fields.get("tenant_id") in {None, header.tenant_id}
+                and ("statuses" not in fields or status[header.id] is JobStatus.FAILED)
+                and ("tags" not in fields or "green" in header.tags)
+            ]
+            wanted = JobFilter(**{"tenant_id": None, **fields, "q": word})  # type: ignore[arg-type]  # named above
+
+            assert await _ids(queries, wanted) == expected, (word, fields)
+
+
+async def _ids(queries: JobQueries, wanted: JobFilter) -> list[str]:
+    """Return all ids, in pages of seven."""
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        jobs, cursor = await queries.list(wanted, 7, cursor)
+        found += [job.id for job in jobs]
+        if cursor is None:
+            return found
