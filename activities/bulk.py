@@ -5,6 +5,7 @@ A page is left after `PAGE_SECONDS`, so that an abort is heard soon and no place
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 from temporalio import activity
 
@@ -35,7 +36,7 @@ TRIES = 3
 
 
 class Page(WireModel):
-    """What is left of a page, kept with the heartbeats. `tries`: how often its first job did not answer."""
+    """What is left of a page, kept with the heartbeats. `tries`: how often one of its first jobs did not answer."""
 
     targets: tuple[BulkTarget, ...]
     progress: BulkProgress
@@ -104,20 +105,19 @@ class BulkActivities:
         """Return the page without its first jobs, when they are decided on: a few at once, at a high pace.
 
         Raises:
-            Unavailable: One did not answer. It is the page's first job then, and those behind it are decided on again.
+            Unavailable: One did not answer; all of these are decided on again.
         """
         targets = page.targets[: max(1, min(MOST_AT_ONCE, order.per_second // PACE_OF_ONE))]
         answers = await asyncio.gather(*(self._decide(order, target) for target in targets))
+        away = next((answer for answer in answers if isinstance(answer, Unavailable)), None)
+        if away and page.tries + 1 < TRIES:
+            activity.heartbeat(page.model_copy(update={"tries": page.tries + 1}).to_wire())
+            raise away
+        progress = page.progress
         for target, answer in zip(targets, answers, strict=True):
-            if isinstance(answer, Unavailable):
-                page = page.model_copy(update={"tries": page.tries + 1})
-                if page.tries < TRIES:
-                    activity.heartbeat(page.to_wire())
-                    raise answer
-                answer = BulkOutcome(what="failed", why=f"{target.job_id}: {answer}")  # noqa: PLW2901
-            progress = _counted(order, page.progress, target, answer)
-            page = page.model_copy(update={"targets": page.targets[1:], "progress": progress, "tries": 0})
-        return page
+            failed = BulkOutcome(what="failed", why=f"{target.job_id}: {answer}")
+            progress = _counted(order, progress, target, failed if isinstance(answer, Unavailable) else answer)
+        return Page(targets=page.targets[len(targets) :], progress=progress, last=page.last)
 
     async def _decide(self, order: BulkOrder, target: BulkTarget) -> BulkOutcome | Unavailable:
         try:
@@ -127,7 +127,7 @@ class BulkActivities:
 
 
 def _counted(order: BulkOrder, progress: BulkProgress, target: BulkTarget, outcome: BulkOutcome) -> BulkProgress:
-    said = {outcome.what: getattr(progress, outcome.what) + 1, "after": target.place}
+    said: dict[str, Any] = {outcome.what: getattr(progress, outcome.what) + 1, "after": target.place}
     if outcome.why:
         said["last_error"] = outcome.why
     if outcome.job_id and order.canary and progress.seen < order.canary:

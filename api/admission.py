@@ -56,6 +56,11 @@ class _Waiting:
         self._since = 0
         self._under_way = 0
 
+    @property
+    def number(self) -> int:
+        """How many wait, as far as is known here."""
+        return self._since + (self._counted.pending if self._counted else 0)
+
     def enter(self, standing: Standing, jobs: int, *, whole: bool) -> int:
         """Let in as many of the jobs as there is room for, or all or none of them; return how many."""
         if self._counted is not standing:
@@ -91,9 +96,14 @@ class Admission:
         standing, waiting = await self.standings.of(tenant_id), self._waiting_of(tenant_id)
         entered, kept = waiting.enter(standing, jobs, whole=whole), 0
         try:
-            place = await self._in_its_minute(tenant_id, standing, jobs, entered, whole=whole)
-            yield place
-            kept = place.count
+            count, quota = await self._in_its_minute(tenant_id, standing.in_force, entered, whole=whole)
+            refusal = None
+            if count < entered and quota:
+                refusal = _too_fast(tenant_id, standing, quota)
+            elif entered < jobs:
+                refusal = _too_many(tenant_id, waiting.number, standing.in_force.max_pending or 0)
+            yield Place(count, standing.in_force, quota, refusal)
+            kept = count
         finally:
             waiting.leave(entered, kept)
 
@@ -118,18 +128,11 @@ class Admission:
         self.standings.forget(tenant_id)
 
     async def _in_its_minute(
-        self, tenant_id: str, standing: Standing, jobs: int, entered: int, *, whole: bool
-    ) -> Place:
-        limits = standing.in_force
-        count, quota = entered, None
-        if limits.submit_per_minute and entered:
-            count, quota = await self.rates.take(tenant_id, limits.submit_per_minute, entered, whole=whole)
-        refusal = None
-        if count < entered and quota:
-            refusal = _too_fast(tenant_id, standing, quota)
-        elif entered < jobs:
-            refusal = _too_many(tenant_id, limits.max_pending or 0)
-        return Place(count, limits, quota, refusal)
+        self, tenant_id: str, limits: TenantLimits, jobs: int, *, whole: bool
+    ) -> tuple[int, Quota | None]:
+        if not limits.submit_per_minute or not jobs:
+            return jobs, None
+        return await self.rates.take(tenant_id, limits.submit_per_minute, jobs, whole=whole)
 
     def _waiting_of(self, tenant_id: str) -> _Waiting:
         if tenant_id not in self._waiting and len(self._waiting) >= ROOM:
@@ -145,7 +148,7 @@ def _too_fast(tenant_id: str, standing: Standing, quota: Quota) -> RateLimited:
     return RateLimited(words, timedelta(seconds=quota.reset_seconds), quota)
 
 
-def _too_many(tenant_id: str, most: int) -> RateLimited:
-    words = f"{most} jobs of tenant '{tenant_id}' wait to begin, and it may have no more of them (maxPending)"
-    quota = Quota(PENDING, most, 0, int(PENDING_AGAIN.total_seconds()))
+def _too_many(tenant_id: str, waiting: int, most: int) -> RateLimited:
+    words = f"{waiting} jobs of tenant '{tenant_id}' wait to begin, and it may have {most} of them (maxPending)"
+    quota = Quota(PENDING, most, max(0, most - waiting), int(PENDING_AGAIN.total_seconds()))
     return RateLimited(words, PENDING_AGAIN, quota)

@@ -18,6 +18,7 @@ from api.identity import Caller, Right
 from api.messages import PING_SECONDS, EventStream, news_within
 from api.stream import Tail, Told
 from contracts.errors import Forbidden, RateLimited, Unauthorized, Unavailable
+from contracts.jobs import JobStatus
 from readmodel.events import StoredEvent
 from readmodel.filters import JobFilter
 from readmodel.jobs import JobQueries
@@ -30,6 +31,8 @@ MOST_STREAMS = 100
 KNOWN_JOBS = 10_000
 AGAIN = timedelta(seconds=15)
 AWAY_SECONDS = 1.0
+
+_WITH_ERROR = {JobStatus.DEAD, JobStatus.FAILED}
 
 AskAgain = Callable[[], Awaitable[Caller]]
 
@@ -69,7 +72,8 @@ class Feed:
                 except Unavailable as error:
                     log.warning("a stream waits: %s", error)
                     await asyncio.sleep(AWAY_SECONDS)
-                    continue
+                    found, place, lines = (), last, b""
+                    news.set()  # look again, and say meanwhile that the stream is alive
                 last = place
                 if lines or time.monotonic() - said_at >= PING_SECONDS:
                     yield lines or b": still here\n\n"
@@ -143,8 +147,8 @@ class Sieve:
         if not self._asks or not chosen:
             return chosen
         for told in chosen:
-            if told.entry.event.kind == "reprioritised":
-                self._fits.pop(told.entry.job_id, None)
+            if told.entry.event.kind == "reprioritised" or told.entry.status in _WITH_ERROR:
+                self._fits.pop(told.entry.job_id, None)  # priority and fingerprint may be others now
         unknown = {told.entry.job_id for told in chosen} - self._fits.keys()
         if unknown:
             if len(self._fits) + len(unknown) > KNOWN_JOBS:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from uuid_utils import uuid7
 
 from api.drafts import Draft, drafted
@@ -44,12 +44,20 @@ class FlowJobRequest(RequestBody):
     correlation_id: str | None = Field(default=None, max_length=200)
 
 
+def _some(jobs: tuple[FlowJobRequest, ...]) -> tuple[FlowJobRequest, ...]:
+    """Refuse a flow without jobs. A least length of the field would also be missed when the only job is wrong."""
+    if not jobs:
+        msg = "at least 1 is needed, 0 were given"
+        raise ValueError(msg)
+    return jobs
+
+
 class FlowRequest(RequestBody):
     """Jobs that wait for each other. What is given here counts for all that say nothing else."""
 
     name: str = Field(min_length=1, max_length=200)
     tenant_id: TenantId | None = Field(default=None, description="only platform keys name a tenant")
-    jobs: tuple[FlowJobRequest, ...] = Field(min_length=1, max_length=MOST_JOBS)
+    jobs: Annotated[tuple[FlowJobRequest, ...], AfterValidator(_some)] = Field(max_length=MOST_JOBS)
     on_dependency_failure: OnFailure = "cancel"
     priority: Priority | None = None
     tags: tuple[Tag, ...] = Field(default=(), max_length=20)

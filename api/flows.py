@@ -24,6 +24,7 @@ from temporal.engine import TemporalEngine
 log = logging.getLogger("spaces.flows")
 
 CANCELS_AT_ONCE = 10
+NOTES_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class FlowDesk:
             if earlier := await self._flows.repeated(flow):
                 return Submitted(earlier, replayed=True)
             await self._check_uploads(tenant_id, request, drafts)
-            async with self._admission.place(tenant_id, len(drafts)) as place:
+            async with self._admission.place(tenant_id, len(drafts), whole=True) as place:
                 if place.refusal:
                     raise place.refusal
                 jobs = [place.shaped(draft.submission) for draft in drafts.values()]
@@ -155,6 +156,7 @@ class FlowDesk:
             for job in jobs
         ]
         try:
-            await self._history.apply(changes)
+            for first in range(0, len(changes), NOTES_AT_ONCE):
+                await self._history.apply(changes[first : first + NOTES_AT_ONCE])
         except Unavailable as error:
             log.warning("not recorded that flow %s is to be cancelled: %s", flow.id, error)

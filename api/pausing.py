@@ -16,7 +16,7 @@ from api.identity import Caller, Right
 from api.requests import LONGEST_DELAY, RequestBody
 from contracts.errors import InvalidInput, NotFound, Unavailable
 from contracts.pauses import ALL_TENANTS, Pause, ReleaseInput
-from contracts.values import TENANT_PATTERN, Instant, WireModel
+from contracts.values import TENANT_PATTERN, Instant
 from readmodel.pauses import Pauses
 from temporal.held import Releases
 from temporal.queue_control import QueueControl
@@ -44,14 +44,6 @@ class PauseBody(ResumeBody):
 
     reason: Reason
     until: Instant | None = None
-
-
-class QueueView(WireModel):
-    """A job type's queue. `paused`: nothing of what this key may see begins."""
-
-    job_type: str
-    paused: bool
-    pauses: tuple[Pause, ...]
 
 
 class Pausing:
@@ -126,11 +118,6 @@ class Pausing:
         caller.must(Right.JOBS_READ)
         found = await self._pauses.in_force(datetime.now(UTC))
         return [_shown(caller, pause) for pause in found if _sees(caller, pause)]
-
-    async def queue(self, caller: Caller, kind: JobType) -> QueueView:
-        """Return how the queue stands for this caller; see `pauses`."""
-        pauses = await self.pauses(caller, kind)
-        return QueueView(job_type=kind.name, paused=stops_all(caller.sees, pauses), pauses=tuple(pauses))
 
     async def _follow(self, job_type: str) -> None:
         await self._queues.follow(job_type, lambda: self._pauses.find(job_type, ALL_TENANTS, datetime.now(UTC)))

@@ -9,11 +9,12 @@ from typing import Any
 from uuid_utils import uuid7
 
 from api.acceptance import Acceptance, Accepted
-from api.bulk import BulkAcceptance, BulkOutcome
+from api.batches import BulkOutcome
+from api.bulk import BulkAcceptance
 from api.cleaning import CleanBody, Cleaned, QueueCleaning
 from api.identity import Caller, Right
 from api.lookup import Lookup
-from api.pausing import PauseBody, Pausing, QueueView, ResumeBody, known_type
+from api.pausing import PauseBody, Pausing, ResumeBody, known_type
 from api.relay import OutboxRelay
 from api.requests import DiscardBody, JobRequest, RetryBody, checked_payload
 from api.statistics import ErrorGroupView, QueueStats, Statistics, SummaryView
@@ -160,17 +161,17 @@ class QueueService:
         await self._engine.discard(job_id, DiscardRequest(actor=caller.actor, reason=body.reason))
         return _shown(caller, job.model_copy(update={"status": JobStatus.FAILED}))
 
-    async def pause_queue(self, caller: Caller, queue: str, body: PauseBody) -> QueueView:
+    async def pause_queue(self, caller: Caller, queue: str, body: PauseBody) -> QueueStats:
         """Pause a job type and return its queue; see `Pausing.pause`. NotFound when there is no such type."""
         kind = known_type(queue)
         await self._pausing.pause(caller, kind, body)
-        return await self._pausing.queue(caller, kind)
+        return await self._statistics.queue(caller, kind)
 
-    async def resume_queue(self, caller: Caller, queue: str, body: ResumeBody) -> QueueView:
+    async def resume_queue(self, caller: Caller, queue: str, body: ResumeBody) -> QueueStats:
         """Let a paused job type go on and return its queue; see `Pausing.resume`. NotFound as above."""
         kind = known_type(queue)
         await self._pausing.resume(caller, kind, body)
-        return await self._pausing.queue(caller, kind)
+        return await self._statistics.queue(caller, kind)
 
     async def queue_pauses(self, caller: Caller, queue: str) -> list[Pause]:
         """Return the pauses of a job type that are in force; see `Pausing.pauses`. NotFound as above."""

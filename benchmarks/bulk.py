@@ -33,24 +33,26 @@ async def measure(name: str, database_url: str, jobs: int) -> None:
             body = {"jobs": [_job(number) for number in range(jobs)]}
             waits: list[float] = []
             watch = asyncio.create_task(_knock(http, waits))
-            began = time.perf_counter()
+            began, before = time.perf_counter(), _processor_seconds(process)
             answer = await http.post("/v1/jobs/bulk", json=body, headers={"Idempotency-Key": "bench"})
-            accepted = time.perf_counter() - began
+            accepted, used = time.perf_counter() - began, _processor_seconds(process) - before
             worst, memory = max(waits), process.memory_info().rss
             waits.clear()
             single = await _single(http)
             database = Database(database_url)
             while left := await Intake(database).outbox_size():
                 await asyncio.sleep(0.1)
-            started = time.perf_counter() - began
+            started, used_to_start = time.perf_counter() - began, _processor_seconds(process) - used - before
             watch.cancel()
             again = time.perf_counter()
             repeat = await http.post("/v1/jobs/bulk", json=body, headers={"Idempotency-Key": "bench"})
             again = time.perf_counter() - again
             await database.close()
         said = answer.json()
-        print(f"{name}: {said['accepted']} accepted, {said['rejected']} rejected in {accepted:.2f} s, left {left}")
-        print(f"  all started {started:.1f} s after the request; repeated in {again:.2f} s: {repeat.status_code}")
+        print(f"{name}: {said['accepted']} accepted, {said['rejected']} rejected in {accepted:.2f} s,")
+        print(f"  {used:.2f} s of them the API's on a processor; {left} left in the outbox")
+        print(f"  all started {started:.1f} s after the request, for {used_to_start:.2f} s on a processor")
+        print(f"  repeated in {again:.2f} s: {repeat.status_code}")
         print(f"  a single job meanwhile: answered in {single * 1000:.0f} ms; longest wait of /healthz")
         print(f"  while accepting {worst * 1000:.0f} ms, while starting {max(waits) * 1000:.0f} ms")
         print(f"  memory of the API: {memory / 2**20:.0f} MiB after accepting")
@@ -67,6 +69,11 @@ async def _knock(http: httpx.AsyncClient, waits: list[float]) -> None:
         await http.get("/healthz")
         waits.append(time.perf_counter() - began)
         await asyncio.sleep(0.02)
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 async def _single(http: httpx.AsyncClient) -> float:

@@ -10,8 +10,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
     model_validator,
 )
 
@@ -32,7 +30,9 @@ class BulkKind(StrEnum):
     RETRY = "retry"
     """A dead job goes on; a failed or cancelled one starts again as its child."""
     CANCEL = "cancel"
+    """A job that has not ended is asked to stop."""
     DISCARD = "discard"
+    """A dead job ends as failed."""
 
     @property
     def statuses(self) -> tuple[JobStatus, ...]:
@@ -83,23 +83,28 @@ class Body(WireModel):
     model_config = ConfigDict(extra="forbid", str_max_length=LONGEST_TEXT)
 
 
+def _given() -> Any:  # Any: a default of every type
+    """Return the default of a condition; one that is not given is not shown either."""
+    return Field(default=None, exclude_if=lambda value: value is None)
+
+
 class BulkFilter(Body):
     """Which jobs: those that agree with every condition that is given. The conditions are those of a list of jobs."""
 
-    job_type: Several[Text] | None = None
-    status: Several[JobStatus] | None = None
-    priority: Several[Priority] | None = None
-    tenant_id: TenantId | None = None
-    tag: Several[Text] | None = None
-    correlation_id: Text | None = None
-    parent_job_id: Text | None = None
-    flow_id: Text | None = None
-    schedule_id: Text | None = None
-    fingerprint: Text | None = None
-    created_after: Instant | None = None
-    created_before: Instant | None = None
-    q: Text | None = None
-    ids: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MOST_IDS)] | None = None
+    job_type: Several[Text] | None = _given()
+    status: Several[JobStatus] | None = _given()
+    priority: Several[Priority] | None = _given()
+    tenant_id: TenantId | None = _given()
+    tag: Several[Text] | None = _given()
+    correlation_id: Text | None = _given()
+    parent_job_id: Text | None = _given()
+    flow_id: Text | None = _given()
+    schedule_id: Text | None = _given()
+    fingerprint: Text | None = _given()
+    created_after: Instant | None = _given()
+    created_before: Instant | None = _given()
+    q: Annotated[str, Field(min_length=1, max_length=200)] | None = _given()
+    ids: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MOST_IDS)] | None = _given()
 
     @model_validator(mode="after")
     def _some_condition(self) -> "BulkFilter":
@@ -107,10 +112,6 @@ class BulkFilter(Body):
             msg = "name at least one condition"
             raise ValueError(msg)
         return self
-
-    @model_serializer(mode="wrap")
-    def _given(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 class BulkRequest(Body):
@@ -298,9 +299,9 @@ class EndInput(WireModel):
 class BulkAction(WireModel):
     """A bulk action as its users see it.
 
-    `done + skipped + failed` may differ from `matched`, which was counted when the action was asked for. After the
-    crash of a worker the jobs of the page at hand (two seconds' work) that it had retried and that have moved on are
-    counted as skipped.
+    `done + skipped + failed` may differ from `matched`, which was counted when the action was asked for: jobs move on.
+    The counts are those of the last page, at most two seconds' work ago, and stay right when a worker is killed. A job
+    that counts as failed because nobody answered may still have it done.
     """
 
     id: str

@@ -29,10 +29,13 @@ from readmodel.rows import (
 from readmodel.tables import JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
 
 _COUNTED = (JobRow.job_type, JobRow.tenant_id, JobRow.created_at, JobRow.run_at, JobRow.slot_at)
-# made once: with this many columns, making a statement takes longer than the database does
+# made once: making a statement takes longer than the database needs for it
 _KNOWN = select(JobRow.id, *_COUNTED, *STATE_COLUMNS, JobRow.payload.is_(None).label("payload_missing"))
 _LOCK = _KNOWN.where(JobRow.id == bindparam("known_id")).with_for_update()
 _UPDATE = update(JobRow.__table__).where(JobRow.id == bindparam("known_id"))  # type: ignore[arg-type]  # it is a Table
+_REMOVED = select(RemovedJobRow.removed_at).where(RemovedJobRow.job_id == bindparam("known_id"))
+_BEGUN = select(JobEventRow.tenant_id, JobEventRow.job_type, JobEventRow.at, JobEventRow.attempt, JobEventRow.details)
+_BEGUN = _BEGUN.where(JobEventRow.job_id == bindparam("known_id"), JobEventRow.kind == "step_started")
 
 
 class HistoryWriter:
@@ -72,6 +75,8 @@ async def insert_jobs(connection: AsyncConnection, jobs: Sequence[tuple[JobHeade
 
     A job that is there already stays as it is.
     """
+    if not jobs:
+        return set()
     ordered = sorted(jobs, key=lambda job: job[0].id)  # see above: the order in which locks are taken
     rows = [
         {**header_values(header), **state_values(header.job_type, state), "payload": payload}
@@ -106,7 +111,7 @@ async def _apply_to_job(
         state, statuses = _fold(_fold(accepted_state(header), begun)[0], changes)
         if await insert_job(connection, header, state, edited or payload):
             ends.replace(None, end_of(header, state))
-            return statuses
+            return statuses | {p: c.status for p, c in changes.items() if c.status is JobStatus.PENDING}
         known = await _lock(connection, job_id)  # somebody else was quicker
     if known is None:
         return {place: change.status for place, change in changes.items()}
@@ -122,18 +127,13 @@ async def _was_removed(
 ) -> bool:
     """Tell whether the job was cleaned away; a job that was accepted after that, under the same id, was not."""
     accepted_at = header.created_at if header else min(change.at for change in changes.values())
-    query = select(RemovedJobRow.removed_at).where(RemovedJobRow.job_id == job_id)
-    removed_at = await connection.scalar(query)
+    removed_at = await connection.scalar(_REMOVED, {"known_id": job_id})
     return removed_at is not None and removed_at >= accepted_at
 
 
 async def _told_before(connection: AsyncConnection, job_id: str) -> dict[int, JobChange]:
     """Return what the steps told while the job had no row: only their events were kept."""
-    event = JobEventRow
-    query = select(event.tenant_id, event.job_type, event.at, event.attempt, event.details).where(
-        event.job_id == job_id
-    )
-    rows = (await connection.execute(query.where(event.kind == "step_started"))).all()
+    rows = (await connection.execute(_BEGUN, {"known_id": job_id})).all()
     return {
         place: JobChange(
             job_id=job_id,

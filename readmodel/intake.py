@@ -15,12 +15,12 @@ from contracts.errors import InvalidInput
 from contracts.history import JobChange
 from contracts.jobs import JobHeader, Priority
 from contracts.limits import Pace
-from readmodel.claims import claim, key_values, known_claims, release, used_otherwise
+from readmodel.claims import Claim, claim, key_values, known_claims, release, used_otherwise
 from readmodel.database import Database
 from readmodel.documents import document, from_text, to_text
 from readmodel.events import append_events
 from readmodel.history import insert_jobs
-from readmodel.merge import accepted_state, merge
+from readmodel.merge import JobState, accepted_state, merge
 from readmodel.rows import header_of, insert_into
 from readmodel.slots import with_slots
 from readmodel.tables import IdempotencyKeyRow, JobRow, OutboxRow
@@ -47,7 +47,7 @@ class Submission:
     pace: Pace | None = None
 
     @property
-    def claim(self) -> tuple[str, str] | None:
+    def claim(self) -> Claim | None:
         """The caller's key with its tenant."""
         return None if self.key is None else (self.header.tenant_id, self.key)
 
@@ -194,20 +194,18 @@ async def accept_jobs(connection: AsyncConnection, submissions: Sequence[Submiss
 async def _write(connection: AsyncConnection, jobs: Sequence[Submission], grace: timedelta) -> list[Answer]:
     """Write the jobs that have no row yet; return the answer to each."""
     headers = await with_slots(connection, [(job.header, job.pace) for job in jobs])
-    texts = {job.header.id: document(job.payload) for job in jobs}
-    rows = [(h := headers[job.header.id], merge(accepted_state(h), job.change), texts[h.id]) for job in jobs]
-    new = await insert_jobs(connection, rows) if rows else set()
-    if waiting := [_outbox_values(headers[job_id], texts[job_id], grace) for job_id in new]:
+    rows = {job.header.id: _row(headers[job.header.id], job) for job in jobs}
+    new = await insert_jobs(connection, list(rows.values()))
+    if waiting := [_outbox_values(*rows[job_id], grace) for job_id in new]:
         await connection.execute(insert_into(connection, OutboxRow), waiting)
-    taken = {job.header.id for job in jobs} - new
-    known = await _jobs(connection, taken) if taken else {}
+    known = await _jobs(connection, rows.keys() - new)
     await append_events(connection, [(job.change, job.change.status) for job in jobs if job.header.id in new])
-    return [
-        AcceptedJob(headers[job.header.id], job.payload)
-        if job.header.id in new
-        else _same(job, known.get(job.header.id))
-        for job in jobs
-    ]
+    made = {job.header.id: AcceptedJob(headers[job.header.id], job.payload) for job in jobs if job.header.id in new}
+    return [made.get(job.header.id) or _same(job, known.get(job.header.id)) for job in jobs]
+
+
+def _row(header: JobHeader, job: Submission) -> tuple[JobHeader, JobState, str | None]:
+    return header, merge(accepted_state(header), job.change), document(job.payload)
 
 
 def _is_job(answer: Answer) -> bool:
@@ -222,11 +220,11 @@ def _same(job: Submission, known: AcceptedJob | None) -> Answer:
 
 
 async def _repeated(
-    connection: AsyncConnection, submissions: Sequence[Submission], claims: set[tuple[str, str]]
+    connection: AsyncConnection, submissions: Sequence[Submission], claims: set[Claim]
 ) -> list[Answer | None]:
     """Return what each one's key, when it is among these, made before; None when it made none that is still there."""
-    known = await known_claims(connection, claims) if claims else {}
-    jobs = await _jobs(connection, {resource for _, resource in known.values()}) if known else {}
+    known = await known_claims(connection, claims)
+    jobs = await _jobs(connection, {resource for _, resource in known.values()})
     answers: list[Answer | None] = []
     for each in submissions:
         request_hash, resource = known.get(each.claim or ("", ""), (None, ""))
@@ -236,6 +234,8 @@ async def _repeated(
 
 
 async def _jobs(connection: AsyncConnection, job_ids: set[str]) -> dict[str, AcceptedJob]:
+    if not job_ids:
+        return {}
     rows = (await connection.execute(select(*_BEFORE).where(JobRow.id.in_(job_ids)))).all()
     return {row.id: AcceptedJob(header_of(row), from_text(row.payload), replayed=True) for row in rows}
 
@@ -244,7 +244,7 @@ def _entry(row: Row[Any]) -> OutboxEntry:
     return OutboxEntry(JobHeader.model_validate_json(row.header), from_text(row.payload), row.tries)
 
 
-def _outbox_values(header: JobHeader, payload: str | None, grace: timedelta) -> dict[str, Any]:
+def _outbox_values(header: JobHeader, _: JobState, payload: str | None, grace: timedelta) -> dict[str, Any]:
     return {
         "job_id": header.id,
         "created_at": header.created_at,

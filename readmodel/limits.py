@@ -19,7 +19,7 @@ from readmodel.tables import STILL_OPEN, JobRow, SlowdownRow, TenantLimitsRow
 FRESH_SECONDS = 1.0
 AWAY_SECONDS = 5.0
 """How long what was last known is used before a database that did not answer is asked again."""
-PATIENCE_SECONDS = 0.5
+PATIENCE_SECONDS = 1.0
 """How long a request waits for the answer; limits protect, so a late answer is no reason to hold a job up."""
 ROOM = 10_000
 

@@ -23,9 +23,8 @@ MOST_SKIPPED = 100
 """A list filter has to stay of a reasonable length. Jobs of more pauses are looked at and left alone."""
 NORMAL_KEY = 3
 """Temporal's priority key of what was started without one."""
-ACT_SECONDS = 0.25
-"""How long a released job is waited for, to keep the order. Its worker takes some 10 ms; without one nobody waits."""
-LOOK_SECONDS = 0.005
+LOOKS_SECONDS = (0.005, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.16)
+"""Waits between the looks at a released job, half a second in all. Its worker takes some 10 ms when there is one."""
 
 
 class TemporalHeldJobs:
@@ -60,22 +59,24 @@ class TemporalHeldJobs:
     async def release(self, job_id: str) -> bool:
         """Let a held job go on; return when its steps are queued again, so that the next one comes after it.
 
-        A job that is not held, or has something to act on already, is left alone: a second release changes nothing,
-        and signals do not pile up while there is no worker.
+        A job that is not held is left alone. One that has something to act on already is only waited for: two may
+        release at once and keep the order, and signals do not pile up while there is no worker.
         """
         handle = self._client.get_workflow_handle(job_id)
         try:
-            if not _waits(await answer(handle.describe())):
+            described = await answer(handle.describe())
+            if not _is_held(described):
                 return False
-            await answer(handle.signal("release"))
-            acts_until = asyncio.get_running_loop().time() + ACT_SECONDS
-            while asyncio.get_running_loop().time() < acts_until:
+            busy = described.raw_description.HasField("pending_workflow_task")
+            if not busy:
+                await answer(handle.signal("release"))
+            for wait_seconds in LOOKS_SECONDS:
+                await asyncio.sleep(wait_seconds)
                 if not _is_held(await answer(handle.describe())):
                     break
-                await asyncio.sleep(LOOK_SECONDS)
         except NotFound:  # it ended meanwhile
             return False
-        return True
+        return not busy
 
 
 class Releases:
@@ -135,8 +136,3 @@ def _turn(execution: WorkflowExecutionDescription) -> tuple[int, datetime]:
 def _is_held(described: WorkflowExecutionDescription) -> bool:
     running = described.status is WorkflowExecutionStatus.RUNNING
     return running and described.typed_search_attributes.get(JOB_STATUS) == HELD
-
-
-def _waits(described: WorkflowExecutionDescription) -> bool:
-    """Tell whether the job is held and knows of nothing that it has not acted on yet."""
-    return _is_held(described) and not described.raw_description.HasField("pending_workflow_task")

@@ -9,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 from pydantic_core import from_json, to_json
 
-from api.bulk import MOST_JOBS, BulkItem
+from api.batches import BulkItem
+from api.bulk import MOST_JOBS
 from api.context import Here, Key, Who, refusals_counted
 from api.headers import quota_headers
 from api.identity import Right

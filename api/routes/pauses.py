@@ -6,7 +6,8 @@ from fastapi import APIRouter, Path
 
 from api.context import Here, Who
 from api.pages import Page
-from api.pausing import PauseBody, QueueView, ResumeBody
+from api.pausing import PauseBody, ResumeBody
+from api.statistics import QueueStats
 from contracts.pauses import Pause
 
 router = APIRouter(prefix="/v1/queues", tags=["queues"])
@@ -15,7 +16,7 @@ Queue = Annotated[str, Path(alias="jobType", max_length=100)]
 
 
 @router.post("/{jobType}/pause", summary="Pause a job type")
-async def pause(queue: Queue, body: PauseBody, here: Here, who: Who) -> QueueView:
+async def pause(queue: Queue, body: PauseBody, here: Here, who: Who) -> QueueStats:
     """Begin no more steps of this type, for all tenants or for one, until resumed or until `until`.
 
     Running steps finish. New jobs are accepted and wait; they can be seen and cancelled. Pausing again replaces the
@@ -25,7 +26,7 @@ async def pause(queue: Queue, body: PauseBody, here: Here, who: Who) -> QueueVie
 
 
 @router.post("/{jobType}/resume", summary="Let a paused job type go on")
-async def resume(queue: Queue, here: Here, who: Who, body: ResumeBody | None = None) -> QueueView:
+async def resume(queue: Queue, here: Here, who: Who, body: ResumeBody | None = None) -> QueueStats:
     """Lift the pause of all tenants, or of one; waiting jobs go on in their order.
 
     Each pause is lifted by itself: lifting the one for all leaves those of single tenants. What is not paused stays as

@@ -34,7 +34,7 @@ class TenantLimitsRow(Base):
 
 
 class RateSlotRow(Base):
-    """The next free turn of a tenant whose executions of a job type are limited."""
+    """The next free turn of a tenant whose executions of a job type are limited, and that of a minute, see slots.py."""
 
     __tablename__ = "rate_slots"
 

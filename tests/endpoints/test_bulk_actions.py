@@ -177,9 +177,11 @@ async def test_a_tenants_key_acts_and_looks_in_its_tenant_only(api: Api) -> None
         aborted = await other.post(f"/v1/bulk-actions/{for_all['id']}/abort")
         listed = [action["id"] for action in (await other.get("/v1/bulk-actions")).json()["items"]]
         unknown = await platform.get("/v1/bulk-actions/other:bulk:nothing")
+        seen = await platform.get(f"/v1/bulk-actions/{for_all['id']}")
     elsewhere = await api.http.post("/v1/bulk-actions", json=body("discard", filter={"tenantId": "other"}))
 
     assert (for_all["tenantId"], for_all["matched"]) == ("*", 2)
+    assert (seen.status_code, seen.json()["id"]) == (200, for_all["id"])
     assert (own["tenantId"], own["matched"], named.status_code) == ("other", 0, 403)
     assert [answer.status_code for answer in (*looked, aborted)] == [404, 200, 404]
     assert listed == [own["id"]]

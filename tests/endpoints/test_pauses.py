@@ -1,6 +1,7 @@
 """Pausing and resuming over real HTTP: who may, for whom, and what happens to the jobs."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -120,7 +121,7 @@ async def test_a_tenants_pause_holds_its_jobs_and_no_others_until_it_resumes(
         paused = await tenant.post(PAUSE, json=WHY)
         async with watch.running(), run_worker(api.history, watch), run_system(api.services.database):
             mine = (await tenant.post("/v1/jobs", json=await batch(api, "mine"))).json()["id"]
-            other = Api(api.url, bolt, api.services, api.relay, api.history)
+            other = replace(api, http=bolt)
             theirs = (await bolt.post("/v1/jobs", json=await batch(other, "theirs"))).json()["id"]
             async with asyncio.timeout(20):
                 while await TemporalHeldJobs(client).held() != [mine]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
+from temporalio.worker import Replayer
 
 from activities.bulk import BulkActivities
 from contracts.bulk import (
@@ -27,8 +28,10 @@ from contracts.bulk import (
 from contracts.errors import Unavailable
 from contracts.ports import JobDecisions
 from readmodel.bulk import BulkActions
+from temporal.plugin import queue_plugin
 from tests.endpoints.test_jobs import batch, ended, job_that
 from tests.fixtures_queue import Api, Providers, RunSystem, RunWorker
+from workflows.bulk import BulkWorkflow
 
 DEAD = {"status": "dead"}
 FAILED = {"status": "failed"}
@@ -205,6 +208,21 @@ async def test_a_canary_that_dies_stops_the_rest(
     assert [sum(event["kind"] == "retried" for event in job) for job in events] == [1, 1, 1, 0, 0, 0, 0, 0]
 
 
+async def test_a_canary_that_does_not_end_in_time_stops_the_rest(
+    api: Api, providers: Providers, run_worker: RunWorker, run_system: RunSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.bulk.CANARY_TIME", timedelta(seconds=1))
+
+    async with run_worker(api.history), run_system(api.services.database):
+        await dead_jobs(api, providers, 3)
+        providers.reader.open.clear()
+        done = await over(api, (await start(api, "retry", DEAD, canary=1))["id"])
+        providers.reader.open.set()
+
+    assert (done["status"], done["done"]) == ("aborted", 1)
+    assert done["lastError"] == "1 of the first 1 jobs did not complete in time"
+
+
 async def test_a_canary_that_lives_is_followed_by_the_rest(
     api: Api, providers: Providers, run_worker: RunWorker, run_system: RunSystem
 ) -> None:
@@ -255,7 +273,7 @@ class FragileDecisions:
 
 
 class DeafDecisions:
-    """The real decisions, but for one job of which no answer ever comes. `at_once`: most decisions that were under way."""
+    """The real decisions, but for one job of which no answer comes. `at_once`: most that were under way."""
 
     def __init__(self, decisions: JobDecisions, deaf: str) -> None:
         self._decisions = decisions
@@ -406,9 +424,23 @@ async def test_an_action_goes_on_as_a_new_run_before_its_history_gets_long(
         asked = await start(api, "discard", {"ids": ids})
         done = await over(api, asked["id"])
     runs = [run async for run in client.list_workflows(f"WorkflowId = '{asked['id']}'")]
+    replayer = Replayer(workflows=[BulkWorkflow], plugins=[queue_plugin(providers.blobs)])
+    for run in runs:
+        await replayer.replay_workflow(await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history())
 
     assert (done["status"], counts(done)) == ("completed", (9, 0, 0))
     assert len(runs) == 3
+
+
+async def test_a_thousand_ids_are_carried_through_the_workflow(
+    api: Api, providers: Providers, run_worker: RunWorker, run_system: RunSystem
+) -> None:
+    async with run_worker(api.history), run_system(api.services.database):
+        (dead,) = await dead_jobs(api, providers, 1)
+        others = [f"acme:photo_processing:{uuid4()}-{uuid4()}" for _ in range(999)]
+        done = await over(api, (await start(api, "discard", {"ids": [*others, dead]}))["id"])
+
+    assert (done["status"], counts(done), len(done["filter"]["ids"])) == ("completed", (1, 0, 0), 1000)
 
 
 async def test_jobs_accepted_after_the_action_was_asked_for_are_left_alone(

@@ -6,6 +6,7 @@ import pytest
 
 from contracts.alerts import Severity
 from contracts.errors import InvalidInput
+from contracts.ports import Alerts
 from readmodel.alerts import AlertBook
 from readmodel.database import Database
 from tests.projections.samples import NOON, at
@@ -29,7 +30,7 @@ def alerts(database: Database, clock: Clock) -> AlertBook:
     return AlertBook(database, clock)  # type: ignore[arg-type]  # its instants are real ones
 
 
-async def raised(alerts: AlertBook, key: str, message: str = "look", tenant_id: str | None = None) -> None:
+async def raised(alerts: Alerts, key: str, message: str = "look", tenant_id: str | None = None) -> None:
     await alerts.raise_alert(key, "test", Severity.WARNING, message, tenant_id, details={"of": message})
 
 

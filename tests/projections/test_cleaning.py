@@ -10,7 +10,7 @@ from activities.repair import RepairActivities
 from contracts.history import JobChange
 from contracts.jobs import JobHeader, JobStatus
 from contracts.repair import RepairInput
-from readmodel.cleaning import BATCH, Cleaning, EndedJobs
+from readmodel.cleaning import Cleaning, EndedJobs
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.intake import Intake
@@ -30,6 +30,15 @@ from tests.projections.samples import accepted, at, full_header, hard_life, make
 from tests.projections.statements import selects
 
 COMPLETED = EndedJobs(JobStatus.COMPLETED, before=at(1000))
+
+
+BATCH = 20
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove a few jobs in one transaction, so that a test needs few of them."""
+    monkeypatch.setattr("readmodel.cleaning.BATCH", BATCH)
 
 
 @pytest.fixture
@@ -217,13 +226,13 @@ async def test_cleaning_stops_in_time(database: Database, history: HistoryWriter
 
 
 async def test_many_at_once_remove_each_job_once_and_writers_go_on(database: Database, history: HistoryWriter) -> None:
-    headers = [make_header(f"{chr(65 + n % 2 * 32)}{n}") for n in range(300)]
+    headers = [make_header(f"{chr(65 + n % 2 * 32)}{n}") for n in range(5 * BATCH)]
     await end(history, *headers)
     late = [tell(header, 600, processed_at=at(600)) for header in headers]
 
     async def write() -> int:
-        for begin in range(0, len(late), 50):
-            await history.apply(late[begin : begin + 50])
+        for begin in range(0, len(late), BATCH):
+            await history.apply(late[begin : begin + BATCH])
         return 0
 
     async def clean() -> int:

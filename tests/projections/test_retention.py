@@ -1,20 +1,23 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
 
+from config import Settings
 from contracts.jobs import JobHeader, JobStatus
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.intake import Intake
 from readmodel.jobs import JobQueries
-from readmodel.retention import Retention
+from readmodel.retention import DEFAULT_DAYS, Retention
 from readmodel.rollups import Grain
 from readmodel.tables import AlertRow, JobCountRow, JobDurationRow, RemovedJobRow, TenantLimitsRow
 from tests.projections.samples import NOON, make_header, tell
+from worker import retention_days
 
 NOW = NOON
 
@@ -74,6 +77,13 @@ async def test_other_days_may_be_set(database: Database, history: HistoryWriter,
     await Retention(database, {JobStatus.COMPLETED: 1, JobStatus.DEAD: 1}).sweep(NOW)
 
     assert set(await queries.standings([job.id, dead.id])) == {dead.id}
+
+
+def test_the_settings_say_how_long_jobs_are_kept(tmp_path: Path) -> None:
+    set_days = Settings(data_dir=tmp_path, retention_days_completed=1, retention_days_cancelled=2)
+
+    assert retention_days(set_days) == {JobStatus.COMPLETED: 1, JobStatus.CANCELLED: 2, JobStatus.FAILED: 90}
+    assert retention_days(Settings(data_dir=tmp_path)) == DEFAULT_DAYS
 
 
 @pytest.mark.parametrize(
