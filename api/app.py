@@ -118,7 +118,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9._~:/+=-]{1,100}")
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Add each job type's payload schema, from the registry, to the description of a job request."""
+    """Add each job type's payload schema, from the registry, to the descriptions of what makes jobs."""
     if app.openapi_schema:
         return app.openapi_schema
     schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
@@ -129,7 +129,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         components.update(payload.pop("$defs", {}))
         components[job_type.payload.__name__] = payload
         choices.append({"$ref": f"#/components/schemas/{job_type.payload.__name__}"})
-    components["JobRequest"]["properties"]["payload"] = {"oneOf": choices, "title": "Payload"}
-    components["JobRequest"]["properties"]["jobType"]["enum"] = list(JOB_TYPES)
+    for body in ("JobRequest", "ScheduleRequest"):
+        components[body]["properties"]["payload"] = {"oneOf": choices, "title": "Payload"}
+        components[body]["properties"]["jobType"]["enum"] = list(JOB_TYPES)
     app.openapi_schema = schema
     return schema

@@ -7,6 +7,7 @@ from fastapi import Request
 from api.context import Services
 from api.identity import Caller, Right
 from api.messages import log_of, message, news_within, status_of
+from contracts.tasks import undisturbed
 from readmodel.events import StoredEvent
 
 BATCH = 100
@@ -26,7 +27,7 @@ async def follow(here: Services, who: Caller, job_id: str, last: int, request: R
         while not await request.is_disconnected():
             news.clear()
             over = await _ended(here, job_id)  # asked before the events are read: they are written with the end
-            recorded, _ = await here.queries.events(job_id, str(last), BATCH)
+            recorded, _ = await undisturbed(here.queries.events(job_id, str(last), BATCH))
             for entry in recorded:
                 last = entry.id
                 async for told in _messages(here, who, entry):
@@ -42,7 +43,7 @@ async def follow(here: Services, who: Caller, job_id: str, last: int, request: R
 
 
 async def _ended(here: Services, job_id: str) -> bool:
-    status = (await here.queries.standings([job_id])).get(job_id)
+    status = (await undisturbed(here.queries.standings([job_id]))).get(job_id)
     return status is not None and status.ended
 
 
@@ -52,7 +53,7 @@ async def _messages(here: Services, who: Caller, entry: StoredEvent) -> AsyncIte
         yield message("progress", entry.event.details, entry.id)
     elif entry.status and entry.status.ended:
         yield message("status", status_of(entry), None)
-        job = await here.queries.get(entry.job_id)
+        job = await undisturbed(here.queries.get(entry.job_id))
         if job:
             shown = job if who.may(Right.PAYLOADS_READ) else job.redact()
             wire = shown.to_wire()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from api.identity import Caller, Right
 from api.lookup import Lookup
+from api.pausing import shown_to
 from api.reasons import Facts, eta, over, reasons
 from contracts.errors import Unavailable
 from contracts.explanations import Code, Explanation, Reason
@@ -39,7 +40,7 @@ class Explainer:
         if job.status.ended or job.status is JobStatus.DEAD:
             return _explained([over(job, may_read=may_read)])
         try:
-            facts = await self._facts(job, may_read=may_read)
+            facts = await self._facts(caller, job, may_read=may_read)
         except Unavailable as error:
             return _explained(
                 [Reason(code=Code.TEMPORAL_AWAY, message=f"{error}; the job is kept and goes on by itself")]
@@ -49,14 +50,14 @@ class Explainer:
             return _explained([Reason(code=Code.TEMPORAL_AWAY, message=message)])
         return _explained(list(reasons(facts)), eta(facts))
 
-    async def _facts(self, job: Job, *, may_read: bool) -> Facts | None:
+    async def _facts(self, caller: Caller, job: Job, *, may_read: bool) -> Facts | None:
         live = await self._engine.live(job.id)
         if live is None:
             return None
         now = datetime.now(UTC)
         try:
             known = await self._standings.standings(job.depends_on) if job.depends_on else {}
-            pauses = [pause for pause in await self._pauses.in_force(now) if _concerns(pause, job)]
+            pauses = [shown_to(caller, pause) for pause in await self._pauses.in_force(now) if _concerns(pause, job)]
         except Unavailable:
             known, pauses = {}, []
         waits = {job_id: known.get(job_id) for job_id in job.depends_on}

@@ -19,6 +19,7 @@ from api.messages import PING_SECONDS, EventStream, news_within
 from api.stream import Tail, Told
 from contracts.errors import Forbidden, RateLimited, Unauthorized, Unavailable
 from contracts.jobs import JobStatus
+from contracts.tasks import undisturbed
 from readmodel.events import StoredEvent
 from readmodel.filters import JobFilter
 from readmodel.jobs import JobQueries
@@ -67,8 +68,8 @@ class Feed:
             while await reader.is_welcome():
                 news.clear()
                 try:
-                    found, place = await self._tail.after(last, BATCH)
-                    lines = await reader.lines(found)
+                    found, place = await undisturbed(self._tail.after(last, BATCH))
+                    lines = await undisturbed(reader.lines(found))
                 except Unavailable as error:
                     log.warning("a stream waits: %s", error)
                     await asyncio.sleep(AWAY_SECONDS)

@@ -117,7 +117,7 @@ class Pausing:
         """Return the pauses of all types that are in force; see `pauses`."""
         caller.must(Right.JOBS_READ)
         found = await self._pauses.in_force(datetime.now(UTC))
-        return [_shown(caller, pause) for pause in found if _sees(caller, pause)]
+        return [shown_to(caller, pause) for pause in found if _sees(caller, pause)]
 
     async def _follow(self, job_type: str) -> None:
         await self._queues.follow(job_type, lambda: self._pauses.find(job_type, ALL_TENANTS, datetime.now(UTC)))
@@ -171,8 +171,8 @@ def _sees(caller: Caller, pause: Pause) -> bool:
     return caller.sees is None or pause.tenant_id in {ALL_TENANTS, caller.sees}
 
 
-def _shown(caller: Caller, pause: Pause) -> Pause:
-    """A tenant's key is not told which person of the platform paused for all."""
+def shown_to(caller: Caller, pause: Pause) -> Pause:
+    """Return the pause as this caller may see it: a tenant's key is not told which person of the platform paused."""
     hidden = pause.tenant_id == ALL_TENANTS and caller.tenant_id != ALL_TENANTS
     return pause.model_copy(update={"actor": PLATFORM_ACTOR}) if hidden else pause
 

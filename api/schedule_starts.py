@@ -91,9 +91,8 @@ class ScheduleStarts:
             self._must_be_quiet(known)
             await self._schedules.backfill(known, _stretches(known.request, due, missing), request.overlap)
             if request.overlap is Overlap.ALLOW_ALL:
-                self._starting[schedule_id] = datetime.now(UTC) + timedelta(
-                    seconds=2 + len(missing) / STARTS_PER_SECOND
-                )
+                takes = timedelta(seconds=2 + len(missing) / STARTS_PER_SECOND)
+                self._starting[schedule_id] = datetime.now(UTC) + takes
         return Answered(told)
 
     @asynccontextmanager

@@ -1,6 +1,7 @@
 """When a schedule starts jobs, in plain English."""
 
 from datetime import timedelta
+from functools import lru_cache
 
 from cron_descriptor import FormatException, Options, get_description
 
@@ -24,13 +25,15 @@ def in_words(timing: Timing) -> str:
     return said + (f", up to {_length(timing.jitter_seconds)} late" if timing.jitter_seconds else "")
 
 
+@lru_cache(1000)
 def _of_cron(fields: str) -> str:
+    without_words = f"By cron '{fields}'"  # the library has none for a list with a star in it
     if any("," in part and "*" in part for part in fields.split()):
-        return f"By cron '{fields}'"  # a list with a star in it, for which the library has no words
+        return without_words
     try:
         return str(get_description(fields, Options(use_24hour_time_format=True, locale_code="en_US")))
-    except FormatException:  # some lists with a star in them
-        return f"By cron '{fields}'"
+    except FormatException:
+        return without_words
 
 
 def _of_calendar(calendar: CalendarSpec) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from readmodel.limits import Standings
 from temporal.job_schedules import JobSchedules
 from temporal.registry import find_job_type
 from temporal.stored_schedules import NEXT_TIMES, JobSchedule, StoredSchedule
+
+log = logging.getLogger("spaces.schedules")
 
 CHECKSUM_BYTES = 6
 _TIMING = frozenset(Timing.model_fields)
@@ -67,6 +70,7 @@ class Schedules:
         new = await self._schedules.create(schedule, caller.actor, said)
         if not new and (earlier := await self._made_before(schedule_id, str(key), said)):
             return Answered(view(caller, earlier), replayed=True)
+        log.info("schedule made", extra={"scheduleId": schedule_id, "actor": caller.actor})
         await self._schedules.shown(schedule_id, paused=request.paused)
         return Answered(view(caller, await self._as_made(schedule, caller.actor)))
 
@@ -115,10 +119,13 @@ class Schedules:
             request = _changed(known.request, change)
             if not _TIMING.isdisjoint(change.model_fields_set):
                 _must_come(request)
-            return await self._checked(caller, request, known.header.tenant_id, schedule_id, known.header)
+            return await self._checked(caller, request, known.header.tenant_id, schedule_id, known)
 
         must_see_schedule(caller, schedule_id)
+        if not change.model_fields_set:
+            return await self.get(caller, schedule_id)
         changed = await self._schedules.change(schedule_id, edit, caller.actor)
+        log.info("schedule changed", extra={"scheduleId": schedule_id, "actor": caller.actor})
         await self._schedules.shown(schedule_id, paused=changed.request.paused)
         return view(caller, changed)
 
@@ -132,6 +139,7 @@ class Schedules:
         known = await self._known(caller, schedule_id)
         caller.must_use(known.header.job_type)
         await self._schedules.delete(schedule_id)
+        log.info("schedule deleted", extra={"scheduleId": schedule_id, "actor": caller.actor})
         await self._schedules.shown(schedule_id, paused=None)
 
     async def _known(self, caller: Caller, schedule_id: str) -> StoredSchedule:
@@ -144,13 +152,16 @@ class Schedules:
         request: ScheduleRequest,
         tenant_id: str,
         schedule_id: str,
-        known: JobHeader | None = None,
+        known: StoredSchedule | None = None,
     ) -> JobSchedule:
-        """Return the schedule when its jobs would be accepted from the caller now."""
+        """Return the schedule when its jobs would be accepted from the caller now; its own payload is trusted."""
         kind = job_type_named(request.job_type)
         caller.must_use(kind.name)
-        payload = checked_payload(kind, request.payload)
-        await self._uploads.check(tenant_id, payload)
+        payload = request.payload
+        if known is None or (kind.name, payload) != (known.header.job_type, known.request.payload):
+            checked = checked_payload(kind, payload)
+            await self._uploads.check(tenant_id, checked)
+            payload = checked.to_wire(only_given=True)
         short = hashlib.sha256(schedule_id.encode()).hexdigest()[:16]
         header = JobHeader(
             id=job_id(tenant_id, kind.name, f"s-{short}"),
@@ -158,13 +169,13 @@ class Schedules:
             job_type=kind.name,
             priority=request.priority or kind.priority,
             max_attempts=request.max_attempts or kind.max_attempts,
-            created_at=known.created_at if known else datetime.now(UTC),
+            created_at=known.header.created_at if known else datetime.now(UTC),
             weight=(await self._standings.of(tenant_id)).in_force.weight,
             tags=tuple(dict.fromkeys(request.tags)),
             schedule_id=schedule_id,
             metadata=JobMetadata(source="schedule"),
         )
-        normal = {"job_type": kind.name, "payload": payload.to_wire(only_given=True), "tenant_id": tenant_id}
+        normal = {"job_type": kind.name, "payload": payload, "tenant_id": tenant_id}
         return JobSchedule(request.model_copy(update=normal), header)
 
     async def _as_made(self, schedule: JobSchedule, actor: str) -> StoredSchedule:

@@ -40,7 +40,7 @@ from temporal.stored_schedules import JobSchedule, StoredSchedule, from_temporal
 VISIBLE_SECONDS = 1.0
 LOOK_SECONDS = 0.02
 PATIENCE_SECONDS = 0.3
-AT_ONCE = 8
+AT_ONCE = 4
 TRIES = 5
 MARKS = 16
 _WORKFLOW = "temporal-sys-scheduler:"

@@ -1,6 +1,6 @@
 """What Temporal's own history says of a job, in the read model's words: the source of every repair."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from contracts.search_attributes import JOB_STATUS, JOB_TYPE
 from temporal.calls import answer, away
 from temporal.interceptors.steps import step_key
 from temporal.registry import JOB_TYPES
-from workflows.failures import DEPENDENCY_FAILED, failure_of
+from workflows.failures import DEPENDENCY_FAILED, HELD, failure_of
 from workflows.job import own_header
 
 READ_SECONDS = 10.0
@@ -77,6 +77,7 @@ class _Reader:
         self._said: dict[str, Any] = {"attempts": 0}
         self._failure: JobFailure | None = None
         self._deaths = 0
+        self._held: frozenset[int] = frozenset()
 
     async def read(self, job_id: str, history: WorkflowHistory) -> JobChange | None:
         first = history.events[0].workflow_execution_started_event_attributes
@@ -85,6 +86,7 @@ class _Reader:
         header = own_header(job.header, job_id, _at(history.events[0].event_time))
         self._run_id = first.original_execution_run_id
         self._events.append(accepted_event(header))
+        self._held = frozenset(_given_back(history))
         for event in history.events:
             self._step(event)
             if event.HasField("activity_task_failed_event_attributes"):
@@ -144,6 +146,8 @@ class _Reader:
 
     async def _failed(self, event: HistoryEvent) -> None:
         failed = event.activity_task_failed_event_attributes
+        if failed.scheduled_event_id in self._held:
+            return
         told = failure_of(await self._converter.decode_failure(failed.failure), 0)
         step, attempt = self._scheduled[failed.scheduled_event_id][1], self._begun.get(failed.scheduled_event_id)
         self._failure = told.model_copy(update={"retryable": True, "step": step, "attempt": attempt})
@@ -152,12 +156,17 @@ class _Reader:
 
     def _start(self, event: HistoryEvent, at: datetime) -> None:
         started = event.activity_task_started_event_attributes
-        self._begun[started.scheduled_event_id] = started.attempt
-        self._said["attempts"] = max(self._said["attempts"], started.attempt)
+        held = started.scheduled_event_id in self._held
+        made = started.attempt - 1 if held else started.attempt
+        if made == 0:
+            return
+        self._begun[started.scheduled_event_id] = made
+        self._said["attempts"] = max(self._said["attempts"], made)
         self._said.setdefault("processed_at", at)
         self._said["worker"] = started.identity
         self._said["status"] = JobStatus.PROCESSING
-        self._tell(started.scheduled_event_id, at, "step_started", "begins" if started.attempt == 1 else "begins again")
+        if not held:
+            self._tell(started.scheduled_event_id, at, "step_started", "begins" if made == 1 else "begins again")
 
     def _tell(self, scheduled_id: int, at: datetime, kind: str, message: str) -> None:
         step_id, name = self._scheduled[scheduled_id]
@@ -194,6 +203,14 @@ class _Reader:
         if event.HasField("workflow_execution_canceled_event_attributes"):
             return JobFailure(type="Cancelled", message="the job was cancelled", retryable=True)
         return None
+
+
+def _given_back(history: WorkflowHistory) -> Iterator[int]:
+    """Yield the scheduled events of steps whose last attempt a worker gave back: Temporal says that it began."""
+    for event in history.events:
+        failed = event.activity_task_failed_event_attributes
+        if failed.failure.application_failure_info.type == HELD:
+            yield failed.scheduled_event_id
 
 
 def _at(stamp: Timestamp) -> datetime:

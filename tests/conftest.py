@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.fixtures_postgres",
     "tests.fixtures_queue",
     "tests.fixtures_processes",
+    "tests.fixtures_redis",
 ]

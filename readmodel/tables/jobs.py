@@ -116,7 +116,7 @@ class FlowRow(Base):
 
 
 class JobEventRow(Base):
-    """One thing that happened to a job. Append-only, and the audit trail; it outlives its job's row.
+    """One thing that happened to a job. Append-only; it may come before its job's row, and goes when that is cleaned.
 
     Ids are committed in their order (see events.py), so who has read up to an id has missed nothing before it.
     """

@@ -162,11 +162,11 @@ async def test_a_paused_type_says_who_paused_it_why_and_until_when(api: Api, run
     assert until(told, "queue_paused")
 
 
-async def test_a_paused_tenant_is_told_apart(api: Api, run_worker: RunWorker) -> None:
-    async with run_worker(api.history):
-        await api.http.post("/v1/queues/photo_processing/pause", json={"tenantId": "acme", "reason": "unpaid bill"})
-        job = await submit(api, "one")
-        told = await explained(api, job, "tenant_paused")
+async def test_a_paused_tenant_is_told_apart(api: Api) -> None:
+    await api.http.post("/v1/queues/photo_processing/pause", json={"tenantId": "acme", "reason": "unpaid bill"})
+    job = await submit(api, "one")
+
+    told = await explained(api, job, "tenant_paused")
 
     assert told["summary"].startswith("The photo_processing jobs of acme are paused by key:admin since ")
     assert told["summary"].endswith(", until somebody resumes them: unpaid bill.")

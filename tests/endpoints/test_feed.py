@@ -1,6 +1,7 @@
 """The stream of all jobs: what a key may see, in order, resumed exactly, with one reader of the log for all streams."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -312,6 +313,18 @@ async def test_a_quiet_stream_says_that_it_is_alive_and_ends_with_its_key(
             rest = [line async for line in told.lines if line]
 
     assert set(told.comments + rest) == {": still here"}
+
+
+async def test_readers_that_go_away_leave_nothing_behind(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(20):
+        async with listening(api.http, priority="high"), listening(api.http, "0"):
+            await accepted(api, header("one"))
+    async with asyncio.timeout(10):
+        while api.services.feed._open or api.services.tail._listeners:
+            await asyncio.sleep(0.01)
+    gc.collect()
+
+    assert [record.message for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
 
 
 async def _some(lines: AsyncIterator[str], number: int) -> AsyncIterator[str]:

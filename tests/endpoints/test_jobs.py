@@ -121,7 +121,7 @@ async def test_ten_equal_requests_at_once_make_one_job(api: Api) -> None:
         ({"runAt": "0001-01-01T00:00:00+14:00"}, "runAt"),
         ({"maxAttempts": "3"}, "maxAttempts"),
         ({"prioritty": "high"}, "prioritty"),
-        ({"dependsOn": ["x"]}, "dependsOn"),
+        ({"dependsOn": ["x"]}, "dependsOn.0"),
         ({"tags": ["x" * 200]}, "tags.0"),
     ],
 )

@@ -15,9 +15,6 @@ from readmodel.database import Database
 from readmodel.tables import SlowdownRow
 from tests.endpoints.test_jobs import PROBLEM, batch, ended, new_key
 from tests.fixtures_queue import ADMIN_KEY, Api, RunApi, RunWorker
-from tests.providers.test_rates import silent_url
-
-__all__ = ["silent_url"]
 
 JOB = {"jobType": "photo_processing", "payload": {"photos": [{"url": "https://photos.example/1.jpg"}]}}
 
@@ -296,9 +293,9 @@ async def test_a_hundred_refusals_slow_nobody_down(api: Api) -> None:
 
 
 async def test_while_redis_does_not_answer_jobs_pass_and_readiness_says_so(
-    run_api: RunApi, api: Api, silent_url: str
+    run_api: RunApi, api: Api, silent_redis_url: str
 ) -> None:
-    async with run_api(limits_url=silent_url) as counted:
+    async with run_api(limits_url=silent_redis_url) as counted:
         await limited(counted, submitPerMinute=1)
         answers = [await submitted(counted) for _ in range(4)]
         ready = await counted.http.get("/readyz")

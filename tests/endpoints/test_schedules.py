@@ -11,6 +11,7 @@ from temporalio.client import Client
 
 from contracts.history import JobChange
 from contracts.jobs import JobHeader, JobStatus
+from contracts.values import upload_key
 from tests.endpoints.test_jobs import PROBLEM, batch, ended, new_key
 from tests.fixtures_queue import ADMIN_KEY, Api, RunWorker
 
@@ -157,6 +158,7 @@ async def test_a_change_changes_what_is_given_and_nothing_else(api: Api) -> None
 
     first = await changed(api, schedule, paused=True, note="holidays", tags=["x"])
     second = await changed(api, schedule, cron="@daily", timeZone="Asia/Kathmandu", endAt=None, name=None)
+    nothing = await changed(api, schedule)
 
     same = ("id", "payload", "jobType", "priority", "createdAt", "actor", "overlap", "recentRuns")
     one, two = first.json(), second.json()
@@ -169,7 +171,19 @@ async def test_a_change_changes_what_is_given_and_nothing_else(api: Api) -> None
     assert (two["cron"], two["everySeconds"], two["offsetSeconds"]) == ("@daily", None, None)
     assert (two["inWords"], two["endAt"], two["name"]) == ("At 00:00 (Asia/Kathmandu)", None, None)
     assert two["updatedAt"] > one["updatedAt"] > schedule["updatedAt"]
-    assert await looked_at(api, schedule) == two
+    assert nothing.json() == await looked_at(api, schedule) == two
+
+
+async def test_a_schedule_whose_upload_is_gone_can_be_paused_and_its_payload_cannot_be_given_again(api: Api) -> None:
+    schedule = await made(api)
+    upload_id = schedule["payload"]["photos"][0]["uploadId"]
+    await api.services.blobs.delete(upload_key("acme", upload_id))
+
+    paused = await changed(api, schedule, paused=True, payload=schedule["payload"])
+    again = await changed(api, schedule, payload=schedule["payload"] | {"location": "Rome"})
+
+    assert (paused.status_code, paused.json()["state"]) == (200, "paused")
+    assert (again.status_code, places(again)) == (422, ["payload.photos.0.uploadId"])
 
 
 async def test_changes_at_once_are_all_there(api: Api) -> None:

@@ -1,18 +1,29 @@
 """The process that carries a bulk action out is killed in the middle of it."""
 
 import asyncio
+import socket
+from collections.abc import Iterator
 from typing import Any
 
-from temporal.devserver import free_port
+import pytest
+
 from tests.fixtures_processes import Machine
 from tests.fixtures_queue import Connect
 
 JOBS = 30
 
 
-async def dead_jobs(machine: Machine) -> list[str]:
-    """Return the ids of dead jobs, whose photo is at an address where nobody listens."""
-    url = f"http://127.0.0.1:{free_port(0, 'nobody', print)}/a.png"
+@pytest.fixture
+def dead_address() -> Iterator[str]:
+    """An address where nobody listens, and nobody else can as long as the test runs."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+async def dead_jobs(machine: Machine, address: str) -> list[str]:
+    """Return the ids of dead jobs, whose photo cannot be fetched."""
+    url = f"{address}/a.png"
     jobs = [{"jobType": "photo_processing", "payload": {"photos": [{"url": url}]}, "maxAttempts": 1}] * JOBS
     made = (await machine.http.post("/v1/jobs/bulk", json={"jobs": jobs})).json()
     async with asyncio.timeout(60):
@@ -37,12 +48,12 @@ async def action_with(machine: Machine, action_id: str, done: int) -> dict[str, 
 
 
 async def test_an_action_whose_worker_is_killed_is_finished_by_another_and_no_job_is_retried_twice(
-    machine: Machine, connect: Connect
+    machine: Machine, connect: Connect, dead_address: str
 ) -> None:
     await machine.api()
     await machine.worker("--queues", "photo_processing", SPACES_ALLOW_PRIVATE_URLS="true")
     victim = await machine.worker("--queues", "system")
-    ids = await dead_jobs(machine)
+    ids = await dead_jobs(machine, dead_address)
     body = {"action": "retry", "filter": {"status": "dead"}, "reason": "try again", "perSecond": 15}
 
     asked = (await machine.http.post("/v1/bulk-actions", json=body)).json()

@@ -12,11 +12,12 @@ from temporalio.client import Client
 
 from activities.release import release_round
 from contracts.errors import Unavailable
-from contracts.jobs import Priority
+from contracts.jobs import JobStatus, Priority
 from contracts.pauses import ALL_TENANTS, Pause, ReleaseInput, ReleaseReport
 from readmodel.holds import PauseWatch
 from readmodel.pauses import Pauses
 from temporal.held import Releases, TemporalHeldJobs
+from temporal.ledger import TemporalLedger
 from tests.endpoints.test_jobs import batch, ended
 from tests.fixtures_queue import ADMIN_KEY, Api, Providers, RunSystem, RunWorker
 
@@ -133,6 +134,29 @@ async def test_a_running_step_finishes_and_a_waiting_retry_keeps_the_attempts_it
     assert finished["status"] == "completed"
     assert providers.reader.errors["shaky"] == []
     assert job["error"]["type"] == "Unavailable"
+
+
+async def test_temporals_history_tells_a_held_job_as_it_was(
+    api: Api, run_worker: RunWorker, pauses: Pauses, held: TemporalHeldJobs, client: Client
+) -> None:
+    ledger = TemporalLedger(client)
+    await pauses.put(a_pause())
+    async with watched(run_worker, api) as watch:
+        job_id = await submit(api, "one")
+        await held_jobs(held, 1)
+        waiting = await ledger.reconstruct(job_id)
+        await pauses.remove(QUEUE, "acme")
+        await heard(watch, paused=False)
+        await held.release(job_id)
+        await ended(api, job_id)
+        done = await ledger.reconstruct(job_id)
+
+    assert waiting is not None
+    assert done is not None
+    assert (waiting.status, waiting.attempts, waiting.processed_at) == (JobStatus.PENDING, 0, None)
+    assert [event.kind for event in waiting.events] == ["accepted"]
+    assert (done.status, done.attempts) == (JobStatus.COMPLETED, 1)
+    assert [event.kind for event in done.events] == ["accepted", "step_started", "step_completed", "completed"]
 
 
 async def test_a_release_of_what_is_not_held_changes_nothing(

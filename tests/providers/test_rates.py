@@ -1,33 +1,13 @@
 """Counting submissions: in the process and in Redis the same; with Redis away everybody passes."""
 
 import asyncio
-import socket
-import threading
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from fakeredis import FakeRedis, TcpFakeServer
-from limits.aio.storage.redis.bridge import RedisBridge
 
 from api.rates import SubmissionRates
 from contracts.errors import Unavailable
 from contracts.limits import REFUSED_PER_MINUTE
-
-
-@pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """A server that speaks Redis' protocol and runs its scripts."""
-    server = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
-    server.daemon_threads = True
-    loading = FakeRedis(server=server.fake_server)
-    for name in filter(lambda name: name.startswith("SCRIPT_"), dir(RedisBridge)):
-        # this server hangs up where Redis tells a client to load its script first
-        loading.script_load(getattr(RedisBridge, name))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"async+redis://127.0.0.1:{server.server_address[1]}/0"
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -38,13 +18,6 @@ def url(request: pytest.FixtureRequest) -> str | None:
 @pytest.fixture
 def tenant() -> str:
     return f"tenant-{uuid4().hex[:12]}"
-
-
-@pytest.fixture
-def silent_url() -> Iterator[str]:
-    """A port where connections are taken and nothing is ever answered."""
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
-        yield f"async+redis://127.0.0.1:{listening.getsockname()[1]}/0"
 
 
 async def test_as_many_pass_as_the_minute_has_room_for(url: str | None, tenant: str) -> None:
@@ -98,9 +71,9 @@ async def test_refused_submissions_are_counted_up_to_too_many(url: str | None, t
 
 
 async def test_with_a_redis_that_does_not_answer_everybody_passes_and_nobody_waits_long(
-    silent_url: str, tenant: str
+    silent_redis_url: str, tenant: str
 ) -> None:
-    rates, clock = SubmissionRates(silent_url), asyncio.get_running_loop()
+    rates, clock = SubmissionRates(silent_redis_url), asyncio.get_running_loop()
 
     began = clock.time()
     taken = [await rates.take(tenant, 1, 5) for _ in range(20)]
