@@ -219,11 +219,11 @@ async def test_a_flow_that_was_only_written_down_is_started_by_the_relay(
     assert standings(done) == {"first": "completed", "second": "completed"}
 
 
-async def test_two_hundred_jobs_fan_out_and_in(
+async def test_sixty_jobs_fan_out_and_in(
     api: Api, providers: Providers, run_worker: RunWorker, run_system: RunSystem
 ) -> None:
     shared = await a_job(api, "shared")
-    leaves = [shared | {"ref": f"leaf-{place}", "dependsOn": ["root"]} for place in range(198)]
+    leaves = [shared | {"ref": f"leaf-{place}", "dependsOn": ["root"]} for place in range(58)]
     jobs = [
         shared | {"ref": "root"},
         *leaves,
@@ -237,10 +237,10 @@ async def test_two_hundred_jobs_fan_out_and_in(
         done = await over(api, flow["id"], seconds=150)
         took = time.monotonic() - began
 
-    print(f"200 jobs: accepted in {accepted:.2f} s, done in {took:.1f} s")
-    assert (done["status"], done["counts"]) == ("completed", {"completed": 200})
-    assert len(done["edges"]) == 2 * 198
-    assert providers.reader.read_count == {"shared": 200}
+    print(f"60 jobs: accepted in {accepted:.2f} s, done in {took:.1f} s")
+    assert (done["status"], done["counts"]) == ("completed", {"completed": 60})
+    assert len(done["edges"]) == 2 * 58
+    assert providers.reader.read_count == {"shared": 60}
 
 
 # -- rules --------------------------------------------------------------------------------------------------------
