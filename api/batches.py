@@ -21,10 +21,11 @@ BREATH = 20
 
 @dataclass(frozen=True)
 class BulkItem:
-    """What came of one job: the job, or why it was refused."""
+    """What came of one job: its id, or why it was refused. `replayed`: an equal request brought it before."""
 
     index: int
-    job: AcceptedJob | None = None
+    job_id: str | None = None
+    replayed: bool = False
     error: JobError | None = None
 
 
@@ -38,12 +39,12 @@ class BulkOutcome:
     @property
     def accepted(self) -> int:
         """How many are durable."""
-        return sum(item.job is not None for item in self.items)
+        return sum(item.job_id is not None for item in self.items)
 
     @property
     def replayed(self) -> bool:
         """Whether an equal request brought all of them before."""
-        return all(item.job is not None and item.job.replayed for item in self.items)
+        return all(item.replayed for item in self.items)
 
 
 class Batch:
@@ -84,7 +85,7 @@ class Batch:
         """Note what the intake answered to what was asked."""
         for (index, submission), answer in zip(asked.items(), answers, strict=True):
             if isinstance(answer, AcceptedJob):
-                self._items[index] = BulkItem(index, answer)
+                self._items[index] = BulkItem(index, answer.header.id, answer.replayed)
             else:
                 self.refuse(index, answer, submission.header.tenant_id)
 

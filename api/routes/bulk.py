@@ -94,10 +94,9 @@ async def submit_many(request: Request, here: Here, who: Who, key: Key) -> Respo
 
 def _said(item: BulkItem) -> dict[str, Any]:
     """Any: plain JSON; ten thousand models would hold up everybody else."""
-    if item.job:
-        return {"index": item.index, "id": item.job.header.id, "status": JobStatus.PENDING.value}
-    assert item.error  # noqa: S101  an item has a job or an error
-    return {"index": item.index, "error": problem_of(item.error).model_dump(exclude_none=True)}
+    if item.error:
+        return {"index": item.index, "error": problem_of(item.error).model_dump(exclude_none=True)}
+    return {"index": item.index, "id": item.job_id, "status": JobStatus.PENDING.value}
 
 
 def _read(raw: bytes) -> BulkBody:

@@ -142,7 +142,7 @@ async def test_the_report_of_a_stretch_names_every_part(api: Api, client: Client
             while not (found := await stretches(client, "ExecutionStatus = 'Completed'")):
                 await asyncio.sleep(0.1)
         await client.get_schedule_handle(UPKEEP_ID).delete()
-    handle = client.get_workflow_handle(found[-1].id)
+    handle = client.get_workflow_handle(found[-1].id, run_id=found[-1].run_id)  # the next stretch may have the same id
     report: dict[str, Any] = await handle.result()
 
     assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
