@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from readmodel.intake import MANY, Intake
 from temporal.engine import TemporalEngine
 from tests.endpoints.test_jobs import PROBLEM, batch, ended, new_key, upload
 from tests.fixtures_queue import ADMIN_KEY, Api, Providers, RunWorker
+from tests.locks import locked
 
 
 def job(number: int = 1, **change: object) -> dict[str, Any]:
@@ -327,10 +326,8 @@ async def test_created_and_due_times_of_a_bulk_job_are_those_of_its_acceptance(a
 async def test_while_the_database_is_away_a_bulk_request_is_refused_as_a_whole(api: Api, tmp_path: Path) -> None:
     jobs = [job(number) for number in range(2 * MANY)]
 
-    with closing(sqlite3.connect(tmp_path / "spaces.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked(tmp_path):
         refused = await submitted(api, jobs, "k")
-        other.execute("ROLLBACK")
     again = await submitted(api, jobs, "k")
 
     assert (refused.status_code, refused.headers["content-type"]) == (503, PROBLEM)

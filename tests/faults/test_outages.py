@@ -1,8 +1,6 @@
 """Temporal or the database away: jobs are accepted, run once, and the read model catches up. Real parts are stopped."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from tests.endpoints.test_jobs import batch, ended, job_that
 from tests.faults.conftest import OwnTemporal, worker_on
 from tests.fixtures_postgres import PostgresServer
 from tests.fixtures_queue import Api, Providers, RunApi, RunWorker
+from tests.locks import locked
 
 
 async def test_while_temporal_is_stopped_jobs_are_accepted_and_start_once_when_it_is_back(
@@ -100,8 +99,7 @@ async def test_while_the_database_is_locked_jobs_run_and_the_repair_lists_them_a
     body = await batch(api, "one", "two")
 
     async with run_worker(api.history):
-        with closing(sqlite3.connect(tmp_path / "spaces.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(tmp_path):
             accepted = await api.http.post("/v1/jobs", json=body, headers={"Idempotency-Key": "locked"})
             again = await api.http.post("/v1/jobs", json=body, headers={"Idempotency-Key": "locked"})
             different = await api.http.post(
@@ -109,7 +107,6 @@ async def test_while_the_database_is_locked_jobs_run_and_the_repair_lists_them_a
             )
             job_id = accepted.json()["id"]
             await client.get_workflow_handle(job_id).result()
-            other.execute("ROLLBACK")
         compared, fixed, _ = await repaired(client, api.services.database)
         once_more = await repaired(client, api.services.database)
 
@@ -214,15 +211,13 @@ async def test_a_job_that_died_while_the_database_was_away_is_shown_as_dead_afte
     body = await batch(api, "one") | {"maxAttempts": 1}
 
     async with run_worker(api.history):
-        with closing(sqlite3.connect(tmp_path / "spaces.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(tmp_path):
             job = (await api.http.post("/v1/jobs", json=body)).json()
             async with asyncio.timeout(30):
                 while "dead" not in str(
                     (await client.get_workflow_handle(job["id"]).describe()).typed_search_attributes
                 ):
                     await asyncio.sleep(0.1)
-            other.execute("ROLLBACK")
         await repaired(client, api.services.database)
         (listed_job,) = await listed(api)
         await api.http.post(f"/v1/jobs/{job['id']}/discard", json={"reason": "not needed"})

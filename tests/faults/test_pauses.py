@@ -1,9 +1,8 @@
 """Pauses while Temporal or the database is away, and over restarts of everything. Real parts are stopped and killed."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from temporal.workers import build_worker
 from tests.endpoints.test_jobs import batch, ended
 from tests.faults.conftest import OwnTemporal, worker_on
 from tests.fixtures_queue import ADMIN_KEY, Api, Providers, RunApi, system_providers
+from tests.locks import locked
 
 QUEUE = "photo_processing"
 PAUSE, RESUME, PAUSES = (f"/v1/queues/{QUEUE}/{word}" for word in ("pause", "resume", "pauses"))
@@ -61,6 +61,14 @@ async def paused_in_temporal(own: OwnTemporal) -> tuple[bool, str | None]:
 async def rows(database: Database) -> list[tuple[str, str]]:
     """Return tenant and reason of every row, also of pauses that are over."""
     return [(p.tenant_id, p.reason) for p in await Pauses(database).in_force(datetime(2000, 1, 1, tzinfo=UTC))]
+
+
+async def left_of(database: Database, count: int) -> list[tuple[str, str]]:
+    """Return the pauses in force, once there are so many: the queue runs a moment before its row is taken away."""
+    async with asyncio.timeout(30):
+        while len(left := await rows(database)) != count:
+            await asyncio.sleep(0.1)
+    return left
 
 
 async def waiting(own: OwnTemporal, *, queued: int = 0, held: int = 0) -> None:
@@ -150,16 +158,12 @@ async def test_while_the_database_is_locked_nothing_is_paused_or_resumed(
     api: Api, client: Client, tmp_path: Path
 ) -> None:
     async with api.with_key(ADMIN_KEY) as platform:
-        with closing(sqlite3.connect(tmp_path / "spaces.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(tmp_path):
             refused = [await platform.post(PAUSE, json=body, timeout=30) for body in (WHY, WHY | {"tenantId": "acme"})]
-            other.execute("ROLLBACK")
         left = await rows(api.services.database)
         await platform.post(PAUSE, json=WHY)
-        with closing(sqlite3.connect(tmp_path / "spaces.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(tmp_path):
             refused.append(await platform.post(RESUME, timeout=30))
-            other.execute("ROLLBACK")
         kept = await rows(api.services.database)
 
     assert [answer.status_code for answer in refused] == [503, 503, 503]
