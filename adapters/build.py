@@ -31,6 +31,6 @@ async def step_providers(settings: Settings, blobs: BlobStore, processors: int) 
 
 
 async def _warm(reader: LocalPhotoReader) -> None:
-    """Load the models before the first photo comes; when that fails, the photo's own step says so."""
+    """Load the models once before the first photo comes; when that fails, the photo's own step says so."""
     with suppress(Unavailable):
         await reader.warm_up()

@@ -20,14 +20,14 @@ _START = timedelta(seconds=60)
 class LocalPhotoReader:
     """Reads photos on this machine's processors, one process each; more readings wait their turn.
 
-    Nothing is started before `warm_up` or the first `read`. Pickling keeps the settings, not the processes.
+    A process starts when a reading needs one more, or by `warm_up`; the one used last is used first. Pickling keeps the settings, not the processes.
     """
 
     def __init__(self, max_workers: int | None = None, timeout: timedelta = timedelta(seconds=60)) -> None:
         self._settings = (max_workers, timeout)
         self._timeout = timeout
         self._processes = {ReaderProcess() for _ in range(max_workers or os.cpu_count() or 1)}
-        self._idle: asyncio.Queue[ReaderProcess] = asyncio.Queue()
+        self._idle: asyncio.LifoQueue[ReaderProcess] = asyncio.LifoQueue()
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
         for process in self._processes:
@@ -36,13 +36,17 @@ class LocalPhotoReader:
     def __reduce__(self) -> tuple[type["LocalPhotoReader"], tuple[int | None, timedelta]]:
         return type(self), self._settings
 
-    async def warm_up(self) -> tuple[int, ...]:
-        """Start every process with its models loaded, and return their ids.
+    async def warm_up(self) -> int:
+        """Start one process with its models loaded, and return its id; more start when they are needed.
 
         Raises:
-            Unavailable: A process did not start.
+            Unavailable: It did not start.
         """
-        return tuple(await asyncio.gather(*(self._load() for _ in range(len(self._processes)))))
+        async with self._process() as process:
+            try:
+                return await process.call(child.load, within=_START)
+            except TimeoutError as error:
+                raise Unavailable("a photo reader's process did not start") from error
 
     async def read(self, image: bytes) -> PhotoReport:
         """Return what is on the image; see `contracts.ports.PhotoReader`. Cancelling kills the reading."""
@@ -67,13 +71,6 @@ class LocalPhotoReader:
         for process in tuple(self._processes):
             self._retire(process)
         await asyncio.gather(*self._leaving)
-
-    async def _load(self) -> int:
-        async with self._process() as process:
-            try:
-                return await process.call(child.load, within=_START)
-            except TimeoutError as error:
-                raise Unavailable("a photo reader's process did not start") from error
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[ReaderProcess]:

@@ -262,7 +262,7 @@ SLOW = encoded(noise(3000, 2200), "BMP")
 
 
 async def test_native_crash_is_unavailable_and_the_next_photo_is_read(fragile: LocalPhotoReader) -> None:
-    (pid,) = await fragile.warm_up()
+    pid = await fragile.warm_up()
     reading = asyncio.ensure_future(fragile.read(SLOW))
     await busy(pid)
 
@@ -274,7 +274,7 @@ async def test_native_crash_is_unavailable_and_the_next_photo_is_read(fragile: L
 
 
 async def test_idle_process_killed_costs_one_reading_at_most(fragile: LocalPhotoReader) -> None:
-    (pid,) = await fragile.warm_up()
+    pid = await fragile.warm_up()
 
     psutil.Process(pid).kill()
     await until(lambda: not psutil.pid_exists(pid))
@@ -285,7 +285,7 @@ async def test_idle_process_killed_costs_one_reading_at_most(fragile: LocalPhoto
 
 
 async def test_cancelling_kills_the_reading(fragile: LocalPhotoReader) -> None:
-    (pid,) = await fragile.warm_up()
+    pid = await fragile.warm_up()
     reading = asyncio.ensure_future(fragile.read(SLOW))
     await busy(pid)
 
@@ -299,7 +299,7 @@ async def test_cancelling_kills_the_reading(fragile: LocalPhotoReader) -> None:
 
 async def test_reading_too_long_is_a_problem_and_is_killed() -> None:
     reader = LocalPhotoReader(max_workers=1, timeout=timedelta(milliseconds=100))
-    (pid,) = await reader.warm_up()
+    pid = await reader.warm_up()
 
     report = await reader.read(SLOW)
 
@@ -311,7 +311,7 @@ async def test_reading_too_long_is_a_problem_and_is_killed() -> None:
 
 async def test_closing_ends_readings_as_unavailable() -> None:
     reader = LocalPhotoReader(max_workers=1)
-    (pid,) = await reader.warm_up()
+    pid = await reader.warm_up()
     readings = [asyncio.ensure_future(reader.read(SLOW)) for _ in range(2)]
     await busy(pid)
 
@@ -323,15 +323,15 @@ async def test_closing_ends_readings_as_unavailable() -> None:
 
 
 ORPHAN_MAKER = """
-import asyncio, sys
-from adapters.photos import LocalPhotoReader
+import asyncio, multiprocessing, sys
+from adapters.photos.reader import LocalPhotoReader
 
 async def main():
     reader = LocalPhotoReader(max_workers=2)
-    print(*await reader.warm_up(), flush=True)
     data = open(sys.argv[1], "rb").read()
     while True:
         await asyncio.gather(*(reader.read(data) for _ in range(2)))
+        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 
 if __name__ == "__main__":
     asyncio.run(main())
