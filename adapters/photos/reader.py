@@ -20,7 +20,8 @@ _START = timedelta(seconds=60)
 class LocalPhotoReader:
     """Reads photos on this machine's processors, one process each; more readings wait their turn.
 
-    A process starts when a reading needs one more, or by `warm_up`; the one used last is used first. Pickling keeps the settings, not the processes.
+    A process starts when a reading needs one more, or by `warm_up`; the one used last is used first. Pickling keeps the
+    settings, not the processes.
     """
 
     def __init__(self, max_workers: int | None = None, timeout: timedelta = timedelta(seconds=60)) -> None:
