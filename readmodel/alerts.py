@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Row, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.alerts import Alert, Severity
 from readmodel.columns import utc_now
-from readmodel.cursors import from_cursor, to_cursor
 from readmodel.database import Database
+from readmodel.paging import newest_first
 from readmodel.tables import AlertRow
 
 _ALERT = AlertRow.__table__
@@ -66,13 +66,9 @@ class AlertBook:
             InvalidInput: The cursor is not one of this list.
         """
         query = select(_ALERT).where(*_wanted(tenant_id, acknowledged, kinds))
-        if cursor is not None:
-            query = query.where(tuple_(AlertRow.created_at, AlertRow.id) < from_cursor(cursor))
-        query = query.order_by(AlertRow.created_at.desc(), AlertRow.id.desc()).limit(limit + 1)
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-        alerts = [_alert(row) for row in rows[:limit]]
-        return alerts, to_cursor(alerts[-1].created_at, alerts[-1].id) if len(rows) > limit else None
+            rows, following = await newest_first(connection, query, limit, cursor)
+        return [_alert(row) for row in rows], following
 
     async def acknowledge(self, alert_id: str, tenant_id: str | None, actor: str) -> Alert | None:
         """Note that somebody looked at it; who did so first stays. None when there is no such alert in the scope.

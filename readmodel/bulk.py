@@ -26,6 +26,7 @@ from readmodel.columns import utc_now
 from readmodel.cursors import from_cursor, to_cursor
 from readmodel.database import Database
 from readmodel.filters import JobFilter
+from readmodel.paging import newest_first
 from readmodel.rows import insert_into
 from readmodel.tables import BulkActionRow, JobRow
 
@@ -121,13 +122,9 @@ class BulkActions:
         query = select(_ROW.__table__)
         if tenant_id is not None:
             query = query.where(_ROW.tenant_id == tenant_id)
-        if cursor is not None:
-            query = query.where(tuple_(_ROW.created_at, _ROW.id) < from_cursor(cursor))
-        query = query.order_by(_ROW.created_at.desc(), _ROW.id.desc()).limit(limit + 1)
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-        actions = [_action(row) for row in rows[:limit]]
-        return actions, to_cursor(actions[-1].created_at, actions[-1].id) if len(rows) > limit else None
+            rows, following = await newest_first(connection, query, limit, cursor)
+        return [_action(row) for row in rows], following
 
 
 def _agreeing(order: BulkOrder) -> Iterator[ColumnElement[bool]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import InvalidInput
@@ -17,10 +17,10 @@ from contracts.flows import FlowAccepted, FlowEdge, FlowJob, FlowSummary, FlowVi
 from contracts.jobs import JobStatus, Progress
 from contracts.values import job_type_of
 from readmodel.claims import claim, key_values, known_claims, used_otherwise
-from readmodel.cursors import from_cursor, to_cursor
 from readmodel.database import Database
 from readmodel.documents import from_text
 from readmodel.intake import Submission, accept_jobs
+from readmodel.paging import newest_first
 from readmodel.rows import insert_into
 from readmodel.tables import FlowRow, JobRow
 
@@ -118,14 +118,10 @@ class Flows:
         query = select(FlowRow.__table__)
         if tenant_id is not None:
             query = query.where(FlowRow.tenant_id == tenant_id)
-        if cursor is not None:
-            query = query.where(tuple_(FlowRow.created_at, FlowRow.id) < from_cursor(cursor))
-        query = query.order_by(FlowRow.created_at.desc(), FlowRow.id.desc()).limit(limit + 1)
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-            standings = await _standings(connection, [row.id for row in rows[:limit]])
-        flows = [FlowSummary(**_summary(row, *standings[row.id])) for row in rows[:limit]]
-        return flows, to_cursor(flows[-1].created_at, flows[-1].id) if len(rows) > limit else None
+            rows, following = await newest_first(connection, query, limit, cursor)
+            standings = await _standings(connection, [row.id for row in rows])
+        return [FlowSummary(**_summary(row, *standings[row.id])) for row in rows], following
 
 
 async def _repeated(connection: AsyncConnection, flow: NewFlow) -> FlowAccepted | None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, tuple_, update
+from sqlalchemy import Row, insert, or_, select, update
 
 from readmodel.columns import utc_now
-from readmodel.cursors import from_cursor, to_cursor
 from readmodel.database import Database
+from readmodel.paging import newest_first
 from readmodel.tables import ApiKeyRow
 
 PLATFORM = "*"
@@ -96,13 +96,9 @@ class ApiKeys:
         query = select(ApiKeyRow.__table__).where(ApiKeyRow.revoked_at.is_(None))
         if tenant_id is not None:
             query = query.where(ApiKeyRow.tenant_id == tenant_id)
-        if cursor is not None:
-            query = query.where(tuple_(ApiKeyRow.created_at, ApiKeyRow.id) < from_cursor(cursor))
-        query = query.order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id.desc()).limit(limit + 1)
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-        keys = [_key(row) for row in rows[:limit]]
-        return keys, to_cursor(keys[-1].created_at, keys[-1].id) if len(rows) > limit else None
+            rows, following = await newest_first(connection, query, limit, cursor)
+        return [_key(row) for row in rows], following
 
     async def revoke(self, key_id: str, tenant_id: str | None) -> bool:
         """Make a key worthless; return False when there is no such key, or not this tenant's, or none any more."""
