@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from contracts.pauses import ALL_TENANTS, Pause, ReleaseInput, ReleaseReport
+from contracts.pauses import Pause, ReleaseInput, ReleaseReport
 from contracts.ports import HeldJobs, PauseBook, QueueRates
-from contracts.values import job_type_of, tenant_of
+from contracts.values import ALL_TENANTS, job_type_of, tenant_of
 
 QUIET_ROUNDS = 2
 ROUND_SECONDS = 2.0

@@ -1,7 +1,5 @@
 """Bulk actions: asked for, looked at, aborted; and the decisions on their jobs, each with its author's rights."""
 
-import hashlib
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +10,6 @@ from api.identity import Caller, Right, no_such_job
 from api.requests import DiscardBody, RetryBody
 from api.service import QueueService
 from contracts.bulk import (
-    ALL_TENANTS,
     BulkAction,
     BulkAuthor,
     BulkKind,
@@ -26,7 +23,7 @@ from contracts.bulk import (
 )
 from contracts.errors import Conflict, NotFound, Rejected, Unavailable
 from contracts.jobs import JobStatus, RetryRequest
-from contracts.values import job_id, job_type_of, tenant_of
+from contracts.values import ALL_TENANTS, job_id, job_type_of, request_hash, tenant_of
 from readmodel.bulk import BulkActions
 from readmodel.claims import used_otherwise
 from readmodel.intake import Intake
@@ -74,7 +71,8 @@ class BulkOrders:
         """
         order = _order(caller, request, key)
         if key is not None:
-            await self._intake.remember(order.tenant_id or ALL_TENANTS, key, _fingerprint(order), order.id)
+            owner, said = order.tenant_id or ALL_TENANTS, order.model_dump(mode="json", include=_ASKED)
+            await self._intake.remember(owner, key, request_hash(owner, said), order.id)
             if known := await self._actions.get(order.id):
                 return _again(known, order, key)
         found = await self._actions.preview(order)
@@ -237,11 +235,6 @@ def _must_reach(caller: Caller, order: BulkOrder, a_job_id: str) -> None:
 
 
 _ASKED = {"action", "filter", "reason", "tenant_id", "per_second", "canary", "from_start", "priority"}
-
-
-def _fingerprint(order: BulkOrder) -> str:
-    said = json.dumps(order.model_dump(mode="json", include=_ASKED), sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _again(known: BulkAction, order: BulkOrder, key: str) -> Ordered:

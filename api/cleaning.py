@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pydantic import Field, field_validator
 
 from api.identity import Caller, Right
-from api.requests import RequestBody
 from contracts.errors import InvalidInput
 from contracts.jobs import JobStatus
-from contracts.values import TenantId, WireModel
+from contracts.values import RequestBody, TenantId, WireModel
 from readmodel.cleaning import Cleaning, EndedJobs
 from temporal.registry import JobType
 

@@ -9,8 +9,9 @@ from api.reasons import Facts, eta, over, reasons
 from contracts.errors import Unavailable
 from contracts.explanations import Code, Explanation, Reason
 from contracts.jobs import Job, JobStatus
-from contracts.pauses import ALL_TENANTS, Pause
+from contracts.pauses import Pause
 from contracts.ports import JobStandings
+from contracts.values import ALL_TENANTS
 from readmodel.pauses import Pauses
 from temporal.engine import TemporalEngine
 from temporal.queue_control import QueueControl

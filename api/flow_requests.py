@@ -1,7 +1,6 @@
 """What callers send to make a flow, and the jobs it becomes."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,13 +13,13 @@ from uuid_utils import uuid7
 from api.drafts import Draft, drafted
 from api.identity import Caller
 from api.problems import field_problems
-from api.requests import LONGEST_DELAY, JobRequest, RequestBody, Tag, job_type_named
+from api.requests import LONGEST_DELAY, JobRequest, Tag, job_type_named
 from contracts.dependencies import renamed
 from contracts.errors import InvalidInput
 from contracts.flows import MOST_JOBS, FlowNode, dependencies_of
 from contracts.jobs import Priority
 from contracts.policies import MAX_MAX_ATTEMPTS
-from contracts.values import Instant, TenantId, job_id
+from contracts.values import Instant, RequestBody, TenantId, job_id, request_hash
 from readmodel.flows import NewFlow
 from temporal.registry import JOB_TYPES
 
@@ -65,7 +64,7 @@ class FlowRequest(RequestBody):
     def fingerprint(self, tenant_id: str) -> str:
         """Return the SHA-256 that tells this request from another under the same Idempotency-Key."""
         said = self.model_dump(mode="json", by_alias=True, exclude={"tenant_id"})
-        return hashlib.sha256(json.dumps([tenant_id, said], sort_keys=True).encode()).hexdigest()
+        return request_hash(tenant_id, said)
 
     def job(self, job: FlowJobRequest, ids: dict[str, str], depends_on: Sequence[str]) -> JobRequest:
         """Return the request of one of the jobs, with ids in place of refs.

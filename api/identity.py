@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from contracts.errors import Forbidden, InvalidInput, NotFound, Unauthorized, Unavailable
-from contracts.values import tenant_of
+from contracts.values import PLATFORM, tenant_of
 from readmodel.keys import ApiKeys
 
-PLATFORM = "*"
 NOT_VALID = "this key is not valid"
 
 

@@ -13,10 +13,10 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from api.identity import Caller, Right
-from api.requests import LONGEST_DELAY, RequestBody
+from api.requests import LONGEST_DELAY
 from contracts.errors import InvalidInput, NotFound, Unavailable
-from contracts.pauses import ALL_TENANTS, Pause, ReleaseInput
-from contracts.values import TENANT_PATTERN, Instant
+from contracts.pauses import Pause, ReleaseInput
+from contracts.values import ALL_TENANTS, TENANT_PATTERN, Instant, RequestBody
 from readmodel.pauses import Pauses
 from temporal.held import Releases
 from temporal.queue_control import QueueControl

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from contracts.explanations import Code, Reason
 from contracts.jobs import Job, JobStatus
-from contracts.pauses import ALL_TENANTS, Pause, QueueState
+from contracts.pauses import Pause, QueueState
+from contracts.values import ALL_TENANTS
 from temporal.engine import LiveJob, LiveStep
 
 

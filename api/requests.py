@@ -1,18 +1,16 @@
 """What callers send: a job to be made, checked at the border against its type's own model."""
 
-import hashlib
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from api.problems import field_problems
 from contracts.dependencies import references
 from contracts.errors import InvalidInput
 from contracts.jobs import JobHeader, JobMetadata, JobPayload, Priority
 from contracts.policies import MAX_MAX_ATTEMPTS
-from contracts.values import LONGEST_TEXT, Instant, TenantId, WireModel, job_id
+from contracts.values import Instant, RequestBody, TenantId, job_id, request_hash
 from temporal.registry import JOB_TYPES, JobType, find_job_type
 
 LONGEST_DELAY = timedelta(days=366)
@@ -23,12 +21,6 @@ Tag = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 JobId = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 MOST_DEPENDENCIES = 100
-
-
-class RequestBody(WireModel):
-    """A body that callers send; a field that is not known is refused, so that a typing error is seen."""
-
-    model_config = ConfigDict(extra="forbid", str_max_length=LONGEST_TEXT)
 
 
 class JobRequest(RequestBody):
@@ -106,7 +98,7 @@ class JobRequest(RequestBody):
     def fingerprint(self, tenant_id: str) -> str:
         """Return the SHA-256 that tells this request from another under the same Idempotency-Key."""
         said = self.model_dump(mode="json", by_alias=True, exclude={"tenant_id"})
-        return hashlib.sha256(json.dumps([tenant_id, said], sort_keys=True).encode()).hexdigest()
+        return request_hash(tenant_id, said)
 
     def header(self, tenant_id: str, kind: JobType, key: str) -> JobHeader:
         """Return the header of the job this request makes."""

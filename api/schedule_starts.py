@@ -8,7 +8,7 @@ from itertools import groupby, islice, takewhile
 from weakref import WeakValueDictionary
 
 from api.identity import Caller, Right
-from api.schedule_views import Answered, fingerprint, must_see_schedule
+from api.schedule_views import Answered, must_see_schedule
 from contracts.errors import Conflict, InvalidInput, RateLimited
 from contracts.schedules import (
     MOST_BACKFILLED,
@@ -19,6 +19,7 @@ from contracts.schedules import (
     Timing,
     TriggeredStart,
 )
+from contracts.values import request_hash
 from readmodel.intake import Intake
 from readmodel.jobs import JobQueries
 from temporal.job_schedules import JobSchedules
@@ -108,7 +109,7 @@ class ScheduleStarts:
     async def _claim(self, known: StoredSchedule, key: str, said: object, resource: str) -> str | None:
         """Note what a key is for; return what it was for before."""
         tenant_id = known.header.tenant_id
-        return await self._intake.remember(tenant_id, key, fingerprint(tenant_id, said), resource)
+        return await self._intake.remember(tenant_id, key, request_hash(tenant_id, said), resource)
 
     async def _ordered_before(
         self, known: StoredSchedule, key: str, request: BackfillRequest, first: datetime, told: Backfilled

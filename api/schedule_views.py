@@ -1,7 +1,5 @@
 """What callers are shown of schedules, and which they may see."""
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -34,11 +32,6 @@ def must_see_schedule(caller: Caller, schedule_id: str) -> None:
     """
     if not _ID.fullmatch(schedule_id) or caller.sees not in {None, tenant_of(schedule_id)}:
         raise NotFound(no_such_schedule(schedule_id))
-
-
-def fingerprint(tenant_id: str, said: object) -> str:
-    """Return the SHA-256 that tells this request from another under the same Idempotency-Key."""
-    return hashlib.sha256(json.dumps([tenant_id, said], sort_keys=True).encode()).hexdigest()
 
 
 def view(caller: Caller, schedule: StoredSchedule) -> ScheduleView:

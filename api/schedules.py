@@ -14,13 +14,13 @@ from uuid_utils import uuid7
 from api.identity import Caller, Right
 from api.problems import field_problems
 from api.requests import checked_payload, job_type_named
-from api.schedule_views import Answered, fingerprint, must_see_schedule, view
+from api.schedule_views import Answered, must_see_schedule, view
 from api.schedule_words import in_words
 from api.upload_check import UploadCheck
 from contracts.errors import Conflict, InvalidInput, NotFound, Unavailable
 from contracts.jobs import JobHeader, JobMetadata
 from contracts.schedules import ScheduleChange, SchedulePreview, ScheduleRequest, ScheduleView, Timing
-from contracts.values import job_id
+from contracts.values import job_id, request_hash
 from readmodel.intake import Intake
 from readmodel.limits import Standings
 from temporal.job_schedules import JobSchedules
@@ -59,7 +59,7 @@ class Schedules:
         caller.must(Right.SCHEDULES_MANAGE)
         tenant_id = caller.tenant_for(request.tenant_id)
         schedule_id = job_id(tenant_id, "schedule", key or str(uuid7()))
-        said = fingerprint(tenant_id, request.to_wire())
+        said = request_hash(tenant_id, request.to_wire())
         if key is not None and (earlier := await self._made_before(schedule_id, key, said)):
             return Answered(view(caller, earlier), replayed=True)
         schedule = await self._checked(caller, request, tenant_id, schedule_id)

@@ -9,8 +9,8 @@ from api.identity import Caller, Right
 from api.pausing import Pausing, stops_all
 from contracts.history import WorkerBeat
 from contracts.jobs import JobStatus, Priority
-from contracts.pauses import ALL_TENANTS, Pause
-from contracts.values import Instant, WireModel
+from contracts.pauses import Pause
+from contracts.values import ALL_TENANTS, Instant, WireModel
 from readmodel.dead_letters import DeadFilter, DeadLetters, ErrorGroup
 from readmodel.statistics import Minute, Percentiles, QueueFigures, QueueStatistics, Summary
 from readmodel.workers import WorkerRegistry

@@ -8,17 +8,15 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BeforeValidator,
-    ConfigDict,
     Field,
     model_validator,
 )
 
 from contracts.jobs import JobStatus, Priority
-from contracts.values import LONGEST_TEXT, Instant, TenantId, WireModel
+from contracts.values import ALL_TENANTS, Instant, RequestBody, TenantId, WireModel
 
 PAYMENTS = "payment_processing"
 """A job type that no action touches unless its filter names it."""
-ALL_TENANTS = "*"
 MOST_IDS = 1_000
 LARGEST_CANARY = 100
 MOST_PER_SECOND = 200
@@ -77,18 +75,12 @@ Several = Annotated[tuple[ItemT, ...], BeforeValidator(_one_or_more), Field(min_
 """One or more values; a list without any would match everything by mistake and is refused."""
 
 
-class Body(WireModel):
-    """What callers send; a field that is not known is refused, so that a typing error is seen."""
-
-    model_config = ConfigDict(extra="forbid", str_max_length=LONGEST_TEXT)
-
-
 def _given() -> Any:  # Any: a default of every type
     """Return the default of a condition; one that is not given is not shown either."""
     return Field(default=None, exclude_if=lambda value: value is None)
 
 
-class BulkFilter(Body):
+class BulkFilter(RequestBody):
     """Which jobs: those that agree with every condition that is given. The conditions are those of a list of jobs."""
 
     job_type: Several[Text] | None = _given()
@@ -114,7 +106,7 @@ class BulkFilter(Body):
         return self
 
 
-class BulkRequest(Body):
+class BulkRequest(RequestBody):
     """An action on many jobs. `from`, `priority` and `canary` go with retry."""
 
     action: BulkKind

@@ -6,8 +6,6 @@ from pydantic import Field, field_validator
 
 from contracts.values import Instant, WireModel
 
-ALL_TENANTS = "*"
-
 TENANT_PAUSED = "tenant_paused"
 """Code of a step that was held because its tenant is paused."""
 

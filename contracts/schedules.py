@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
@@ -22,7 +21,7 @@ from pydantic import (
 from contracts.calendars import HOUR, LAST_YEAR, PARTS, Calendar, cron_calendars
 from contracts.jobs import Priority
 from contracts.policies import MAX_MAX_ATTEMPTS
-from contracts.values import LONGEST_TEXT, Instant, TenantId, WireModel
+from contracts.values import Instant, RequestBody, TenantId, WireModel
 
 SHORTEST_INTERVAL_SECONDS = 10
 """A start costs the server some 20 ms for good, and Temporal makes up for a missed start within no less than 10 s."""
@@ -47,12 +46,6 @@ class Overlap(StrEnum):
     """They run side by side."""
 
 
-class Body(WireModel):
-    """What callers send; a field that is not known is refused, so that a typing error is seen."""
-
-    model_config = ConfigDict(extra="forbid", str_max_length=LONGEST_TEXT)
-
-
 def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -61,7 +54,7 @@ Values = Annotated[str, StringConstraints(max_length=200), BeforeValidator(_as_t
 """Values of one part of a calendar in cron's notation: `*`, `5`, `1-5`, `*/15`, `9-17/2`, `1,15`, `mon-fri`, `jan`."""
 
 
-class CalendarSpec(Body):
+class CalendarSpec(RequestBody):
     """Local times at which jobs start: those that agree with every part."""
 
     second: Values = "0"
@@ -92,7 +85,7 @@ def _closest(seconds: tuple[int, ...]) -> int:
     return min(later - earlier for earlier, later in pairwise((*seconds, seconds[0] + 60)))
 
 
-class Timing(Body):
+class Timing(RequestBody):
     """When jobs start: by exactly one of cron, everySeconds and calendar."""
 
     cron: str | None = Field(
@@ -215,7 +208,7 @@ class ScheduleRequest(Timing):
     note: str | None = Field(default=None, max_length=500)
 
 
-class ScheduleChange(Body):
+class ScheduleChange(RequestBody):
     """What to change about a schedule: the fields that are given, each as in a new one; null takes a wish back."""
 
     cron: str | None = None
@@ -249,13 +242,13 @@ class ScheduleChange(Body):
         return ScheduleRequest.model_validate(known.model_dump(by_alias=True) | replaced | given)
 
 
-class TriggerRequest(Body):
+class TriggerRequest(RequestBody):
     """A start out of turn."""
 
     overlap: Overlap | None = Field(default=None, description="instead of the schedule's own")
 
 
-class BackfillRequest(Body):
+class BackfillRequest(RequestBody):
     """Starts to be made up for: those of a stretch of time that has passed, both ends included."""
 
     start: Instant

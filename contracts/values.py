@@ -4,12 +4,18 @@ Names on the wire are camelCase; Python names are snake_case. Fields are only ev
 """
 
 import hashlib
+import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
+
+ALL_TENANTS = "*"
+"""Where a tenant may be named: all of them."""
+PLATFORM = "*"
+"""In the place of a tenant: the platform itself, whose keys they are."""
 
 TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 TenantId = Annotated[str, StringConstraints(pattern=TENANT_PATTERN)]
@@ -52,6 +58,20 @@ class WireModel(BaseModel):
     def to_wire(self, *, only_given: bool = False) -> dict[str, Any]:
         """Return the JSON-ready form, with camelCase names; without defaults when `only_given`."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=only_given)
+
+
+class RequestBody(WireModel):
+    """What callers send; a field that is not known is refused, so that a typing error is seen."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=LONGEST_TEXT)
+
+
+def request_hash(tenant_id: str, said: object) -> str:
+    """Return the SHA-256 that tells this request from another under the same Idempotency-Key.
+
+    said: JSON-ready
+    """
+    return hashlib.sha256(json.dumps([tenant_id, said], sort_keys=True).encode()).hexdigest()
 
 
 def job_id(tenant_id: str, job_type: str, key: str) -> str:

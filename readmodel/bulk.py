@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_, update
 
 from contracts.bulk import (
-    ALL_TENANTS,
     PAYMENTS,
     BulkAction,
     BulkOrder,
@@ -22,6 +21,7 @@ from contracts.bulk import (
     BulkTarget,
 )
 from contracts.jobs import JobStatus
+from contracts.values import ALL_TENANTS
 from readmodel.columns import utc_now
 from readmodel.cursors import from_cursor, to_cursor
 from readmodel.database import Database

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from contracts.errors import Unavailable
-from contracts.pauses import ALL_TENANTS, Pause
+from contracts.pauses import Pause
 from contracts.ports import PauseBook
 from contracts.tasks import beside
+from contracts.values import ALL_TENANTS
 from readmodel.columns import utc_now
 
 log = logging.getLogger("spaces.holds")

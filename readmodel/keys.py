@@ -18,9 +18,6 @@ from readmodel.database import Database
 from readmodel.paging import newest_first
 from readmodel.tables import ApiKeyRow
 
-PLATFORM = "*"
-"""Tenant of a key that belongs to the platform."""
-
 _SECRET_BYTES = 32
 
 

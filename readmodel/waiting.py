@@ -9,7 +9,8 @@ from sqlalchemy.orm import aliased
 
 from contracts.ageing import RISES, WaitingJob
 from contracts.jobs import JobStatus, Priority
-from contracts.pauses import ALL_TENANTS, Pause
+from contracts.pauses import Pause
+from contracts.values import ALL_TENANTS
 from readmodel.database import Database
 from readmodel.tables import STILL_OPEN, JobDependencyRow, JobRow
 

@@ -15,9 +15,8 @@ from api.context import Here, Key, Who, refusals_counted
 from api.headers import quota_headers
 from api.identity import Right
 from api.problems import Problem, problem_of
-from api.requests import RequestBody
 from contracts.jobs import JobStatus
-from contracts.values import WireModel
+from contracts.values import RequestBody, WireModel
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -7,11 +7,10 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from api.context import Here, Who
-from api.identity import PLATFORM, Right
+from api.identity import Right
 from api.pages import Limit, Page
-from api.requests import RequestBody
 from contracts.errors import Forbidden, InvalidInput, NotFound
-from contracts.values import TENANT_PATTERN, Instant, WireModel
+from contracts.values import PLATFORM, TENANT_PATTERN, Instant, RequestBody, WireModel
 from readmodel.keys import ApiKey
 from temporal.registry import find_job_type
 

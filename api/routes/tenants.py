@@ -4,14 +4,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from api.context import Here, Who
-from api.identity import PLATFORM, Right
+from api.identity import Right
 from api.requests import job_type_named
 from contracts.errors import Forbidden, InvalidInput
 from contracts.limits import Slowdown, TenantLimits
-from contracts.values import LONGEST_TEXT, TENANT_PATTERN, Instant, WireModel
+from contracts.values import PLATFORM, TENANT_PATTERN, Instant, RequestBody, WireModel
 from readmodel.limits import DecidedLimits
 from readmodel.usage import DayOfUse
 
@@ -25,7 +25,7 @@ USAGE_DAYS = timedelta(days=30)
 class LimitsBody(TenantLimits):
     """A tenant's new limits, all of them: one that is left out is the platform's default; null is no limit."""
 
-    model_config = ConfigDict(extra="forbid", str_max_length=LONGEST_TEXT)
+    model_config = RequestBody.model_config
 
     @field_validator("dedicated_workers", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from contracts.pauses import ALL_TENANTS
+from contracts.values import ALL_TENANTS
 from examples.word_count.register import WORD_COUNT
 from readmodel.holds import PauseWatch
 from readmodel.pauses import Pauses

@@ -11,8 +11,9 @@ import pytest
 from temporalio.client import Client
 
 from activities.release import PauseUpkeep
-from contracts.pauses import ALL_TENANTS, Pause
+from contracts.pauses import Pause
 from contracts.repair import SYSTEM_QUEUE
+from contracts.values import ALL_TENANTS
 from readmodel.database import Database
 from readmodel.holds import PauseWatch
 from readmodel.pauses import Pauses

@@ -13,7 +13,8 @@ from temporalio.client import Client
 from activities.release import release_round
 from contracts.errors import Unavailable
 from contracts.jobs import JobStatus, Priority
-from contracts.pauses import ALL_TENANTS, Pause, ReleaseInput, ReleaseReport
+from contracts.pauses import Pause, ReleaseInput, ReleaseReport
+from contracts.values import ALL_TENANTS
 from readmodel.holds import PauseWatch
 from readmodel.pauses import Pauses
 from temporal.held import Releases, TemporalHeldJobs

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from contracts.pauses import ALL_TENANTS, Pause, QueueState
+from contracts.pauses import Pause, QueueState
+from contracts.values import ALL_TENANTS
 from temporal.queue_control import FOLLOWER, LONGEST_NOTE, QueueControl
 
 QUEUE = "photo_processing"

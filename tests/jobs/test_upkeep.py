@@ -9,7 +9,8 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, ScheduleActionExecutionStartWorkflow, WorkflowExecutionStatus
 
-from contracts.pauses import ALL_TENANTS, Pause
+from contracts.pauses import Pause
+from contracts.values import ALL_TENANTS
 from readmodel.holds import PauseWatch
 from readmodel.pauses import Pauses
 from temporal.held import TemporalHeldJobs

@@ -2,8 +2,9 @@ import pytest
 from sqlalchemy import select
 
 from contracts.errors import InvalidInput
+from contracts.values import PLATFORM
 from readmodel.database import Database
-from readmodel.keys import PLATFORM, ApiKeys
+from readmodel.keys import ApiKeys
 from readmodel.tables import ApiKeyRow
 from tests.projections.samples import NOON, at
 

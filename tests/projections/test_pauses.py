@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from contracts.errors import Unavailable
-from contracts.pauses import ALL_TENANTS, Pause
+from contracts.pauses import Pause
+from contracts.values import ALL_TENANTS
 from readmodel.database import Database
 from readmodel.holds import PauseWatch
 from readmodel.pauses import Pauses

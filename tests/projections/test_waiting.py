@@ -7,7 +7,8 @@ import pytest
 
 from contracts.ageing import WaitingJob, aged
 from contracts.jobs import JobHeader, JobStatus, Priority
-from contracts.pauses import ALL_TENANTS, Pause
+from contracts.pauses import Pause
+from contracts.values import ALL_TENANTS
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.waiting import Waiting
