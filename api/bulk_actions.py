@@ -22,6 +22,7 @@ from contracts.bulk import (
     BulkTarget,
 )
 from contracts.errors import Conflict, NotFound, Rejected, Unavailable
+from contracts.failures import DISCARDED
 from contracts.jobs import JobStatus, RetryRequest
 from contracts.values import ALL_TENANTS, job_id, job_type_of, request_hash, tenant_of
 from readmodel.bulk import BulkActions
@@ -30,9 +31,6 @@ from readmodel.intake import Intake
 from temporal.bulk import BulkRuns
 from temporal.engine import TemporalEngine
 from temporal.registry import find_job_type
-
-DISCARDED = "Discarded"
-"""Type of the error of a job that was given up."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.explanations import Code, Reason
+from contracts.failures import OUTCOME_UNKNOWN
 from contracts.jobs import Job, JobStatus
 from contracts.pauses import Pause, QueueState
 from contracts.values import ALL_TENANTS
@@ -44,7 +45,7 @@ def over(job: Job, *, may_read: bool) -> Reason:
         took = f" after {job.processing_time / 1000:.1f} s" if job.processing_time is not None else ""
         return Reason(code=Code.DONE, message=f"The job is {job.status.value}{took}{said}.")
     step = f"the step {job.error.step}" if job.error and job.error.step else "a step"
-    if job.error and job.error.type == "OutcomeUnknown":
+    if job.error and job.error.type == OUTCOME_UNKNOWN:
         message = (
             f"Nobody knows whether {step} took effect{said}. It is not done again, so that nothing happens twice; "
             "the job waits until somebody has found out, and can then be discarded."

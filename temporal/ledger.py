@@ -12,6 +12,7 @@ from temporalio.converter import DataConverter
 from temporalio.service import RPCError
 
 from contracts.errors import NotFound
+from contracts.failures import DEPENDENCY_FAILED, HELD
 from contracts.history import JobChange, JobEvent, accepted_event, dead_key, dead_message, end_key
 from contracts.jobs import JobFailure, JobInput, JobStatus, RetryRequest
 from contracts.ports import Execution
@@ -19,7 +20,7 @@ from contracts.search_attributes import JOB_STATUS, JOB_TYPE
 from temporal.calls import answer, away
 from temporal.interceptors.steps import step_key
 from temporal.registry import JOB_TYPES
-from workflows.failures import DEPENDENCY_FAILED, HELD, failure_of
+from workflows.failures import failure_of
 from workflows.job import own_header
 
 READ_SECONDS = 10.0

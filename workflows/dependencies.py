@@ -8,9 +8,9 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.dependencies import DependencyActivities
 from contracts.dependencies import FillInput, WatchInput
+from contracts.failures import DEPENDENCY_FAILED
 from contracts.jobs import DependencyEnd, JobHeader, JobStatus
 from contracts.policies import CONTROL
-from workflows.failures import DEPENDENCY_FAILED
 
 AT_ONCE = 200
 """Dependants told at once: Temporal bounds the signals that a workflow has under way."""

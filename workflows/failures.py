@@ -4,14 +4,6 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 from contracts.jobs import JobFailure
 
-HELD = "Held"
-"""A worker gave the step back before it began: its tenant, or what it needs, is paused."""
-OUTCOME_UNKNOWN = "OutcomeUnknown"
-SET_ASIDE = "SetAside"
-DEPENDENCY_FAILED = "DependencyFailed"
-UNDECIDED = frozenset({HELD, OUTCOME_UNKNOWN, SET_ASIDE})
-"""Failures that Temporal does not retry and that do not end the job either: somebody, or something, decides."""
-
 _TIMEOUTS = {
     TimeoutType.START_TO_CLOSE: "the step did not finish in its time",
     TimeoutType.HEARTBEAT: "the worker running the step stopped answering",

@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
+    from contracts.failures import HELD, UNDECIDED
     from contracts.jobs import (
         DependencyEnd,
         DiscardRequest,
@@ -26,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.policies import StepPolicy
     from workflows.dependencies import Dependencies
-    from workflows.failures import HELD, UNDECIDED, failure_of, spent_attempts
+    from workflows.failures import failure_of, spent_attempts
     from workflows.inline import inline_outcome
     from workflows.standstill import Standstill, StartAgain
     from workflows.steps import StepMemory, StepQueue

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from contracts.failures import DISCARDED, OUTCOME_UNKNOWN
 from contracts.jobs import DiscardRequest, JobFailure, RetryRequest
-from workflows.failures import OUTCOME_UNKNOWN
 from workflows.steps import StepQueue
 
 
@@ -73,7 +73,7 @@ class Standstill:
             del self._stuck[place]
         if self._discarded:
             msg = f"discarded by {self._discarded.actor}: {self._discarded.reason}"
-            raise ApplicationError(msg, type="Discarded", non_retryable=True)
+            raise ApplicationError(msg, type=DISCARDED, non_retryable=True)
         if self._request and (self._request.payload is not None or self._request.from_start):
             raise StartAgain(self._request)
 

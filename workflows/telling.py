@@ -14,6 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from activities.history import HistoryActivities
+from contracts.failures import DEPENDENCY_FAILED
 from contracts.history import JobChange, JobEvent, accepted_event, dead_key, dead_message, end_key
 from contracts.jobs import (
     DependencyEnd,
@@ -27,7 +28,7 @@ from contracts.jobs import (
 )
 from contracts.policies import RECORD
 from contracts.search_attributes import JOB_STATUS
-from workflows.failures import DEPENDENCY_FAILED, failure_of
+from workflows.failures import failure_of
 from workflows.standstill import Standing, Standstill
 
 PAUSE = timedelta(milliseconds=250)

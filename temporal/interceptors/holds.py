@@ -6,11 +6,11 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
+from contracts.failures import HELD
 from contracts.pauses import TENANT_PAUSED
 from contracts.ports import Holds
 from contracts.repair import SYSTEM_QUEUE
 from contracts.values import tenant_of
-from workflows.failures import HELD
 
 
 class StepHolder(ActivityInboundInterceptor):

@@ -11,6 +11,7 @@ from temporalio.api.enums.v1 import TimeoutType
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
+from contracts.failures import SET_ASIDE
 from temporal.calls import answer
 
 SUSPECT_ATTEMPT = 4
@@ -25,7 +26,7 @@ class PoisonGuard(ActivityInboundInterceptor):
         info = activity.info()
         if info.attempt >= SUSPECT_ATTEMPT and not info.is_local and await _lost_its_worker(info):
             msg = f"attempt {info.attempt - 1} ended with its worker gone, and others before it failed; set aside"
-            raise ApplicationError(msg, type="SetAside", non_retryable=True, category=ApplicationErrorCategory.BENIGN)
+            raise ApplicationError(msg, type=SET_ASIDE, non_retryable=True, category=ApplicationErrorCategory.BENIGN)
         return await super().execute_activity(input)
 
 

@@ -1,0 +1,17 @@
+"""Failure types: names, in a job's `error.type`, of failures that the queue itself makes and acts upon.
+
+They are written into workflow histories: a name never changes.
+"""
+
+HELD = "Held"
+"""A worker gave the step back before it began: its tenant, or what it needs, is paused."""
+OUTCOME_UNKNOWN = "OutcomeUnknown"
+"""The step may have taken effect; see `contracts.errors.OutcomeUnknown`."""
+SET_ASIDE = "SetAside"
+"""The step cost several workers their life."""
+DEPENDENCY_FAILED = "DependencyFailed"
+"""A job this one depends on did not complete."""
+DISCARDED = "Discarded"
+"""An operator gave the dead job up."""
+UNDECIDED = frozenset({HELD, OUTCOME_UNKNOWN, SET_ASIDE})
+"""Failures that Temporal does not retry and that do not end the job either: somebody, or something, decides."""
