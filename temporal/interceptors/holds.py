@@ -9,22 +9,19 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 from contracts.failures import HELD
 from contracts.pauses import TENANT_PAUSED
 from contracts.ports import Holds
-from contracts.repair import SYSTEM_QUEUE
 from contracts.values import tenant_of
+from temporal.interceptors.step import StepInterceptor
 
 
-class StepHolder(ActivityInboundInterceptor):
+class StepHolder(StepInterceptor):
     """Stands outermost: a held step is neither counted, nor logged, nor told as begun."""
 
     def __init__(self, next: ActivityInboundInterceptor, holds: Holds) -> None:
         super().__init__(next)
         self._holds = holds
 
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+    async def execute_step(self, info: activity.Info, input: ExecuteActivityInput) -> Any:
         """Run the step unless it is held. The error's details: the code, and the attempt that was not made."""
-        info = activity.info()
-        if info.is_local or info.task_queue == SYSTEM_QUEUE:
-            return await super().execute_activity(input)
         if reason := self._holds.reason_for(info.task_queue, tenant_of(str(info.workflow_id))):
             raise ApplicationError(
                 reason,
@@ -34,4 +31,4 @@ class StepHolder(ActivityInboundInterceptor):
                 non_retryable=True,
                 category=ApplicationErrorCategory.BENIGN,
             )
-        return await super().execute_activity(input)
+        return await self.next.execute_activity(input)

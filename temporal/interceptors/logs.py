@@ -6,10 +6,10 @@ from contextvars import ContextVar
 from typing import Any
 
 from temporalio import activity
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+from temporalio.worker import ExecuteActivityInput
 
-from contracts.repair import SYSTEM_QUEUE
 from contracts.values import tenant_of
+from temporal.interceptors.step import StepInterceptor
 
 log = logging.getLogger("spaces.steps")
 
@@ -17,21 +17,18 @@ job_context: ContextVar[dict[str, object]] = ContextVar("job_context", default={
 """Fields for the log formatter: jobId, tenantId, step, attempt."""
 
 
-class StepLogger(ActivityInboundInterceptor):
+class StepLogger(StepInterceptor):
     """Logs one line per step that ended, with its duration and, when it failed, the kind of error."""
 
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+    async def execute_step(self, info: activity.Info, input: ExecuteActivityInput) -> Any:
         """Run the step inside its log context."""
-        info = activity.info()
-        if info.is_local or info.task_queue == SYSTEM_QUEUE:
-            return await super().execute_activity(input)
         job_id = str(info.workflow_id)
         fields = {"jobId": job_id, "tenantId": tenant_of(job_id), "step": info.activity_type, "attempt": info.attempt}
         token = job_context.set(fields)
         began = time.monotonic()
         outcome = "done"
         try:
-            return await super().execute_activity(input)
+            return await self.next.execute_activity(input)
         except BaseException as error:
             outcome = type(error.__cause__ or error).__name__
             raise

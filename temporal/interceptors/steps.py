@@ -14,11 +14,11 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from contracts.history import JobChange, JobEvent
 from contracts.jobs import JobStatus
-from contracts.repair import SYSTEM_QUEUE
 from contracts.values import job_type_of, tenant_of
+from temporal.interceptors.step import StepInterceptor
 
 
-class StepTeller(ActivityInboundInterceptor):
+class StepTeller(StepInterceptor):
     """Puts one change per moment of a step into the sink."""
 
     def __init__(self, next: ActivityInboundInterceptor, sink: Callable[[JobChange], None], worker: str) -> None:
@@ -26,15 +26,12 @@ class StepTeller(ActivityInboundInterceptor):
         self._sink = sink
         self._worker = worker
 
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+    async def execute_step(self, info: activity.Info, input: ExecuteActivityInput) -> Any:
         """Run the step and tell how it went."""
-        info = activity.info()
-        if info.is_local or info.task_queue == SYSTEM_QUEUE:
-            return await super().execute_activity(input)
         first = info.attempt == 1
         self._tell(info, "step_started", "begins" if first else "begins again", _started(info, self._worker))
         try:
-            result = await super().execute_activity(input)
+            result = await self.next.execute_activity(input)
         except BaseException as error:
             if not is_cancelled_exception(error):
                 self._tell_failure(info, error)

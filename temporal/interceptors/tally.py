@@ -6,7 +6,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from contracts.repair import SYSTEM_QUEUE
+from temporal.interceptors.step import StepInterceptor
 
 
 class Tally:
@@ -38,21 +38,18 @@ class Tally:
         return next(iter(self.running.values()), None)
 
 
-class StepCounter(ActivityInboundInterceptor):
+class StepCounter(StepInterceptor):
     """Keeps the tally."""
 
     def __init__(self, next: ActivityInboundInterceptor, tally: Tally) -> None:
         super().__init__(next)
         self._tally = tally
 
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+    async def execute_step(self, info: activity.Info, input: ExecuteActivityInput) -> Any:
         """Run the step between begin and end."""
-        info = activity.info()
-        if info.is_local or info.task_queue == SYSTEM_QUEUE:
-            return await super().execute_activity(input)
         self._tally.begin(info.task_token, str(info.workflow_id))
         began = time.monotonic()
         try:
-            return await super().execute_activity(input)
+            return await self.next.execute_activity(input)
         finally:
             self._tally.end(info.task_token, (time.monotonic() - began) * 1000)
