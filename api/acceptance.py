@@ -13,7 +13,7 @@ from api.relay import OutboxRelay
 from api.requests import JobRequest
 from api.upload_check import UploadCheck
 from contracts.errors import InvalidInput, Unavailable
-from contracts.jobs import Job, JobPayload
+from contracts.jobs import Job
 from contracts.ports import JobLedger
 from contracts.quotas import Quota
 from readmodel.intake import Intake, Submission
@@ -133,12 +133,3 @@ class Acceptance:
             msg = "this Idempotency-Key was used for another request"
             raise InvalidInput(msg, (("Idempotency-Key", msg),))
         return Accepted(Job.accepted(earlier.header, earlier.payload), replayed=True)
-
-    async def check_uploads(self, tenant_id: str, payload: JobPayload) -> None:
-        """Pass only when every upload that the payload names exists.
-
-        Raises:
-            InvalidInput: Some do not; the error names them.
-            Unavailable: The object store did not answer.
-        """
-        await self._uploads.check(tenant_id, payload)

@@ -37,7 +37,7 @@ class Place:
     def shaped(self, asked: Submission) -> Submission:
         """Return the submission with the tenant's weight, and with what may delay its start: quiet hours and a pace."""
         header = asked.header
-        allowed = quiet_rule(self.limits, header)
+        allowed = quiet_rule(self.limits, header.priority)
         due = max(header.created_at, header.run_at or header.created_at)
         slot_at = allowed(due) if allowed(due) > due else None
         per_minute = self.limits.execute_per_minute.get(header.job_type)

@@ -99,13 +99,14 @@ def assemble(
         BulkAcceptance(intake, upload_check, dependencies, admission, relay),
         Statistics(QueueStatistics(database), DeadLetters(database), workers, pausing),
         QueueCleaning(Cleaning(database)),
+        upload_check,
     )
     services = Services(
         queue=queue,
         flows=FlowDesk(Flows(database), engine, history, upload_check, admission, relay),
         bulk_actions=BulkOrders(BulkActions(database), BulkRuns(client), intake),
         decisions=BulkDecisions(queue, engine),
-        explainer=Explainer(lookup, engine, control, pauses, queries),
+        explainer=Explainer(lookup, engine, control, pauses, queries, limits),
         queries=queries,
         keys=keys,
         workers=workers,

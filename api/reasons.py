@@ -16,6 +16,7 @@ from temporal.engine import LiveJob, LiveStep
 class Facts:
     """What is known of a job at one moment. `may_read`: whether error texts may be shown.
 
+    quiet: whether quiet hours, and not a limit per minute, put its turn where it is
     waits_for: the dependencies that have not ended, each with its status; None for one that has no row yet
     """
 
@@ -26,6 +27,7 @@ class Facts:
     queue: QueueState
     waits_for: dict[str, JobStatus | None]
     may_read: bool
+    quiet: bool = False
 
     @property
     def queued(self) -> list[LiveStep]:
@@ -70,7 +72,8 @@ def _in_time(facts: Facts) -> Iterator[Reason]:
     if job.run_at and job.run_at > facts.now:
         yield Reason(code=Code.SCHEDULED, message=f"The job is to run at {_at(job.run_at)}.", until=job.run_at)
     if job.slot_at and job.slot_at > facts.now:
-        message = f"The shop's {job.job_type} jobs are limited per minute; this one has its turn at {_at(job.slot_at)}."
+        why = "keep quiet hours" if facts.quiet else "are limited per minute"
+        message = f"The shop's {job.job_type} jobs {why}; this one has its turn at {_at(job.slot_at)}."
         yield Reason(code=Code.RATE_LIMITED, message=message, until=job.slot_at)
 
 

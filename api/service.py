@@ -18,6 +18,7 @@ from api.pausing import PauseBody, Pausing, ResumeBody, known_type
 from api.relay import OutboxRelay
 from api.requests import DiscardBody, JobRequest, RetryBody, checked_payload
 from api.statistics import ErrorGroupView, QueueStats, Statistics, SummaryView
+from api.upload_check import UploadCheck
 from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.history import JobChange, JobEvent
 from contracts.jobs import DiscardRequest, Job, JobStatus, RetryRequest
@@ -50,6 +51,7 @@ class QueueService:
         bulk: BulkAcceptance,
         statistics: Statistics,
         cleaning: QueueCleaning,
+        uploads: UploadCheck,
     ) -> None:
         self._acceptance = acceptance
         self._lookup = lookup
@@ -61,6 +63,7 @@ class QueueService:
         self._bulk = bulk
         self._statistics = statistics
         self._cleaning = cleaning
+        self._uploads = uploads
 
     async def add_job(self, caller: Caller, request: JobRequest, idempotency_key: str | None = None) -> Accepted:
         """Accept a job; see `Acceptance.accept`."""
@@ -203,7 +206,7 @@ class QueueService:
         payload = None
         if body.payload is not None:
             checked = checked_payload(_kind(job), body.payload)
-            await self._acceptance.check_uploads(job.tenant_id, checked)
+            await self._uploads.check(job.tenant_id, checked)
             payload = checked.to_wire(only_given=True)
         return RetryRequest(
             actor=caller.actor,

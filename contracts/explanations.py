@@ -25,6 +25,8 @@ class Code(StrEnum):
     DEAD = "dead"
     OUTCOME_UNKNOWN = "outcome_unknown"
     DONE = "done"
+    STARTING = "starting"
+    """Accepted, and about to be handed to Temporal."""
     TEMPORAL_AWAY = "temporal_away"
 
 

@@ -83,6 +83,11 @@ class JobHeader(WireModel):
     request_hash: str = ""
     """SHA-256 of the request that made the job: tells a repeat from another request under the same key."""
 
+    @property
+    def starts_at(self) -> Instant | None:
+        """When the job is due and, under an execution limit, has its turn; None for at once."""
+        return max(filter(None, (self.run_at, self.slot_at)), default=None)
+
 
 class Progress(WireModel):
     """How far a job is: `done` of `total` `unit`s."""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from contracts.jobs import JobHeader, Priority
+from contracts.jobs import Priority
 from contracts.values import Instant, WireModel
 
 SUBMIT_PER_MINUTE = 20_000
@@ -113,10 +113,10 @@ class Pace:
     allowed: Callable[[datetime], datetime]
 
 
-def quiet_rule(limits: TenantLimits, header: JobHeader) -> Callable[[datetime], datetime]:
+def quiet_rule(limits: TenantLimits, priority: Priority) -> Callable[[datetime], datetime]:
     """Return what moves an instant behind the tenant's quiet hours, for low-priority jobs; others may start always."""
     quiet = limits.quiet_hours
-    return quiet.over if quiet and header.priority is Priority.LOW else lambda at: at
+    return quiet.over if quiet and priority is Priority.LOW else lambda at: at
 
 
 def too_many_refused(refused: int) -> str | None:

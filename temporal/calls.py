@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from temporalio.service import RPCError, RPCStatusCode
@@ -12,6 +13,12 @@ CALL_SECONDS = 3.0
 """Longest wait for the server in a request; then the job goes to the outbox."""
 
 ResultT = TypeVar("ResultT")
+
+
+def start_delay(at: datetime | None) -> timedelta | None:
+    """Return how long Temporal is to wait with a start at that instant; None for at once."""
+    delay = at - datetime.now(UTC) if at else timedelta(0)
+    return delay if delay > timedelta(0) else None
 
 
 async def answer(call: Awaitable[ResultT], within: float = CALL_SECONDS) -> ResultT:

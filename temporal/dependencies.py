@@ -3,21 +3,14 @@
 from contextlib import suppress
 from typing import Any
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError
 
 from contracts.errors import NotFound, Unavailable
 from contracts.jobs import DependencyEnd, JobStatus
 from contracts.ports import JobStandings
 from temporal.calls import answer
+from temporal.engine import TemporalEngine
 from workflows.job import JobWorkflow
-
-ENDED = {
-    WorkflowExecutionStatus.COMPLETED: JobStatus.COMPLETED,
-    WorkflowExecutionStatus.CANCELED: JobStatus.CANCELLED,
-    WorkflowExecutionStatus.FAILED: JobStatus.FAILED,
-    WorkflowExecutionStatus.TERMINATED: JobStatus.FAILED,
-    WorkflowExecutionStatus.TIMED_OUT: JobStatus.FAILED,
-}
 
 
 class TemporalJobs:
@@ -25,6 +18,7 @@ class TemporalJobs:
 
     def __init__(self, client: Client, standings: JobStandings) -> None:
         self._client = client
+        self._engine = TemporalEngine(client)
         self._standings = standings
 
     async def watch(self, job_id: str, dependant: str) -> DependencyEnd | None:
@@ -61,11 +55,10 @@ class TemporalJobs:
         Raises:
             Unavailable: It is accepted, but not started yet.
         """
-        try:
-            described = await answer(self._client.get_workflow_handle(job_id).describe())
-        except NotFound:
+        live = await self._engine.live(job_id)
+        if live is None:
             return await self._recorded(job_id)
-        return ENDED.get(described.status) if described.status else None
+        return live.status if live.ended else None
 
     async def _recorded(self, job_id: str) -> JobStatus:
         status = (await self._standings.standings([job_id])).get(job_id)

@@ -25,7 +25,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.jobs import DiscardRequest, JobHeader, JobInput, JobStatus, RetryRequest
 from contracts.search_attributes import JOB_STATUS, JOB_TYPE, TENANT_ID
-from temporal.calls import answer
+from temporal.calls import answer, start_delay
 from temporal.schedules import REPAIR_ID
 from workflows.job import JobWorkflow
 
@@ -85,7 +85,7 @@ class TemporalEngine:
                     job_input(header, payload),
                     id=header.id,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    start_delay=_delay(header),
+                    start_delay=start_delay(header.starts_at),
                     **start_options(header),
                 )
             )
@@ -170,13 +170,6 @@ def start_options(header: JobHeader) -> dict[str, Any]:
         "static_summary": f"{header.job_type} of {header.tenant_id}",
         "search_attributes": _attributes(header),
     }
-
-
-def _delay(header: JobHeader) -> timedelta | None:
-    """Return how long the start waits: until the job is due and, under an execution limit, has its turn."""
-    due = max(filter(None, (header.run_at, header.slot_at)), default=None)
-    delay = due - datetime.now(UTC) if due else timedelta(0)
-    return delay if delay > timedelta(0) else None
 
 
 def _attributes(header: JobHeader) -> TypedSearchAttributes:

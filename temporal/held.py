@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy
@@ -13,7 +13,7 @@ from contracts.errors import NotFound
 from contracts.pauses import Pause, ReleaseInput
 from contracts.repair import SYSTEM_QUEUE
 from contracts.search_attributes import JOB_STATUS, JOB_TYPE, TENANT_ID
-from temporal.calls import answer, away
+from temporal.calls import answer, away, start_delay
 from workflows.release import ReleaseWorkflow
 
 HELD = "held"
@@ -91,14 +91,13 @@ class Releases:
         Raises:
             Unavailable: Temporal did not answer in time.
         """
-        delay = at - datetime.now(UTC) if at else timedelta(0)
         await answer(
             self._client.start_workflow(
                 ReleaseWorkflow.run,
                 step,
                 id=_release_id(step.job_type, step.tenant_id),
                 task_queue=SYSTEM_QUEUE,
-                start_delay=delay if delay > timedelta(0) else None,
+                start_delay=start_delay(at),
                 id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
             )
         )

@@ -209,6 +209,5 @@ def own_header(header: JobHeader, job_id: str, started_at: datetime) -> JobHeade
 
 async def _due(header: JobHeader) -> None:
     """Return when the job is due. Temporal starts it then, but a signal or a cancel wakes it before."""
-    due = max(filter(None, (header.run_at, header.slot_at)), default=None)
-    if due and (early := due - workflow.now()) > SOON:
+    if header.starts_at and (early := header.starts_at - workflow.now()) > SOON:
         await workflow.sleep(early)

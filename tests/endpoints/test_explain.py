@@ -4,10 +4,14 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from contracts.errors import OutcomeUnknown, RateLimited, Unavailable
+from contracts.jobs import JobStatus
+from readmodel.intake import Intake
 from tests.endpoints.test_jobs import batch, ended, job_that, new_key
 from tests.fixtures_queue import Api, Providers, RunSystem, RunWorker
+from tests.projections.samples import make_header, tell
 
 
 async def explained(api: Api, job_id: str, code: str) -> dict[str, Any]:
@@ -182,6 +186,30 @@ async def test_a_shop_with_a_limit_is_told_its_turn(api: Api) -> None:
 
     assert "The shop's photo_processing jobs are limited per minute" in told["summary"]
     assert until(told, "rate_limited") == told["eta"]
+
+
+async def test_a_low_job_in_the_quiet_hours_is_told_when_they_end(api: Api) -> None:
+    hour = datetime.now(UTC).hour
+    quiet = {"from": f"{(hour - 1) % 24:02}:00", "to": f"{(hour + 2) % 24:02}:00"}
+    async with api.with_key(await new_key(api, "*", "admin")) as platform:
+        assert (await platform.put("/v1/tenants/acme/limits", json={"quietHours": quiet})).status_code == 200
+    job = await submit(api, "one", priority="low")
+
+    told = await explained(api, job, "rate_limited")
+
+    assert told["summary"].startswith("The shop's photo_processing jobs keep quiet hours; this one has its turn at ")
+    assert f" {quiet['to']}:00 UTC" in told["summary"]
+
+
+async def test_a_job_that_is_not_yet_handed_to_temporal_is_about_to_start(api: Api) -> None:
+    created = datetime.now(UTC)
+    header = make_header(new_id := str(uuid4()), created_at=created)
+    accepted = tell(header, 0, header=header, status=JobStatus.PENDING)
+    await Intake(api.services.database).accept(header, {"photos": []}, accepted, None)
+
+    told = await explained(api, f"acme:photo_processing:{new_id}", "starting")
+
+    assert told["summary"] == ("The job is accepted and kept; it is handed to Temporal in a moment, and then begins.")
 
 
 async def test_another_tenants_job_is_not_explained(api: Api) -> None:

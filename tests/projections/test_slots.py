@@ -139,12 +139,12 @@ def test_no_minute_has_more_turns_than_the_limit(per_minute: int) -> None:
 
 
 def test_low_priority_jobs_start_after_the_quiet_hours_and_others_at_any_time() -> None:
-    rule = quiet_rule(TenantLimits(quiet_hours=NIGHT), make_header(priority=Priority.LOW))
+    rule = quiet_rule(TenantLimits(quiet_hours=NIGHT), Priority.LOW)
     late = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 
     assert rule(late) == datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
     assert rule(NOON) == NOON
-    assert quiet_rule(TenantLimits(quiet_hours=NIGHT), make_header())(late) == late
+    assert quiet_rule(TenantLimits(quiet_hours=NIGHT), Priority.NORMAL)(late) == late
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_quiet_hours_that_mean_nothing_are_refused(wrong: dict[str, str]) -> Non
 
 async def test_a_turn_that_falls_into_quiet_hours_is_taken_after_them(intake: Intake) -> None:
     evening = datetime(2026, 11, 22, 20, 59, 50, tzinfo=UTC)
-    rule = quiet_rule(TenantLimits(quiet_hours=NIGHT), make_header(priority=Priority.LOW))
+    rule = quiet_rule(TenantLimits(quiet_hours=NIGHT), Priority.LOW)
     jobs = [make_header(str(number), created_at=evening, priority=Priority.LOW) for number in range(3)]
 
     kept = [await intake.accept(job, {}, accepted(job), None, Pace(6, rule)) for job in jobs]
