@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     )
     max_pending: int = Field(default=20_000, ge=1, description="jobs of a tenant that may wait to begin, likewise")
     limits_url: str | None = Field(default=None, pattern=r"^async\+redis", description="Redis that counts submissions")
-    allow_private_urls: bool = Field(default=False, description="may photos be at private addresses")
+    allow_private_urls: bool = Field(default=False, description="may photos and webhooks be at private addresses")
     worker_concurrency: int | None = Field(default=None, ge=1, le=1000, description="steps at once per job type")
     drain_seconds: float = Field(default=30.0, ge=0, description="how long a stopping worker lets steps finish")
     ageing_seconds: float = Field(default=600.0, ge=0, description="waiting so long raises a job's priority")

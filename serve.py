@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from adapters.build import blob_store
+from adapters.build import blob_store, webhooks
 from api.app import VERSION, create_app
 from api.assembly import assemble
 from api.context import Services
@@ -64,6 +64,7 @@ def services_of(
         client,
         blobs,
         database,
+        webhooks(settings),
         admin_key=settings.the_admin_key(),
         upload_limit_bytes=settings.upload_limit_mb * 1024 * 1024,
         temporal_ui_url=settings.temporal_ui_url,

@@ -12,7 +12,8 @@ from temporalio.client import Client
 
 from activities.ageing import Ageing
 from activities.release import PauseUpkeep
-from adapters.build import blob_store, step_providers
+from activities.webhooks import Courier
+from adapters.build import blob_store, step_providers, webhooks
 from api.assembly import assemble
 from config import Settings, load_settings
 from contracts.jobs import JobStatus
@@ -22,6 +23,7 @@ from contracts.upkeep import UpkeepPart
 from readmodel.abuse import AbuseRecord
 from readmodel.bulk import BulkActions
 from readmodel.database import Database
+from readmodel.deliveries import Deliveries
 from readmodel.history import HistoryWriter
 from readmodel.holds import PauseWatch
 from readmodel.inline import InlineRecord
@@ -48,6 +50,7 @@ from temporal.workers import QUEUES, build_worker, served_in_order
 STEPS_PER_PROCESSOR = 4
 """Steps at once when nothing else is said: some wait for a network, and those that compute wait for a processor."""
 
+DELIVER_EVERY = timedelta(seconds=1)
 WATCH_ABUSE_EVERY = timedelta(seconds=30)
 SWEEP_EVERY = timedelta(minutes=1)
 
@@ -98,6 +101,7 @@ def job_decisions(client: Client, database: Database, settings: Settings) -> Job
         client,
         blob_store(settings),
         database,
+        webhooks(settings),
         admin_key=secrets.token_urlsafe(32),
         upload_limit_bytes=0,
         default_limits=TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending),
@@ -111,11 +115,13 @@ def upkeep_parts(client: Client, database: Database, settings: Settings) -> tupl
     pauses, tick = Pauses(database), timedelta(seconds=settings.upkeep_seconds)
     agreement = PauseUpkeep(pauses, QueueControl(client), TemporalHeldJobs(client), tuple(JOB_TYPES))
     longest_wait = timedelta(seconds=settings.ageing_seconds)
+    courier = Courier(Deliveries(database), webhooks(settings))
     ageing = Ageing(Waiting(database), pauses, TemporalQueuedSteps(client), longest_wait)
     return (
         UpkeepPart("rates of paused queues", tick, agreement.follow_rates),
         UpkeepPart("release of held jobs", tick, agreement.release_held),
         UpkeepPart("ageing of starving jobs", tick, ageing.turn),
+        UpkeepPart("delivery of webhooks", min(tick, DELIVER_EVERY), courier.turn),
         UpkeepPart("watch over abuse", WATCH_ABUSE_EVERY, AbuseRecord(database).watch),
         UpkeepPart("removal of what is old", SWEEP_EVERY, Retention(database, retention_days(settings)).sweep),
     )

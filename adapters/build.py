@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from adapters.fetching.fetcher import HttpPhotoFetcher
 from adapters.objects.store import ObjectStore
 from adapters.photos.reader import LocalPhotoReader
+from adapters.webhooks.sender import HttpWebhooks
 from config import Settings
 from contracts.errors import Unavailable
 from contracts.ports import BlobStore
@@ -15,6 +16,11 @@ from contracts.tasks import beside
 def blob_store(settings: Settings) -> BlobStore:
     """Return the object store that the settings name."""
     return ObjectStore(settings.objects)
+
+
+def webhooks(settings: Settings) -> HttpWebhooks:
+    """Return what calls the endpoints that callers registered, and checks their addresses."""
+    return HttpWebhooks(allow_private=settings.allow_private_urls)
 
 
 @asynccontextmanager

@@ -33,6 +33,7 @@ from api.routes import (
     summary,
     tenants,
     uploads,
+    webhooks,
     workers,
 )
 from temporal.registry import JOB_TYPES
@@ -54,6 +55,7 @@ _ROUTED = (
     workers,
     tenants,
     alerts,
+    webhooks,
     keys,
     health,
     front,

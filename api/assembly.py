@@ -27,14 +27,16 @@ from api.statistics import Statistics
 from api.stream import Tail
 from api.upload_check import UploadCheck
 from api.uploads import Uploads
+from api.webhooks import WebhookDesk
 from contracts.limits import TenantLimits
-from contracts.ports import BlobStore
+from contracts.ports import BlobStore, UrlCheck
 from readmodel.abuse import AbuseRecord
 from readmodel.alerts import AlertBook
 from readmodel.bulk import BulkActions
 from readmodel.cleaning import Cleaning
 from readmodel.database import Database
 from readmodel.dead_letters import DeadLetters
+from readmodel.deliveries import Deliveries
 from readmodel.flows import Flows
 from readmodel.history import HistoryWriter
 from readmodel.inline import InlineRecord
@@ -45,6 +47,7 @@ from readmodel.limits import LimitsBook, Standings
 from readmodel.pauses import Pauses
 from readmodel.statistics import QueueStatistics
 from readmodel.usage import UsageQueries
+from readmodel.webhooks import Webhooks
 from readmodel.workers import WorkerRegistry
 from temporal.bulk import BulkRuns
 from temporal.engine import TemporalEngine
@@ -59,6 +62,7 @@ def assemble(
     client: Client,
     blobs: BlobStore,
     database: Database,
+    urls: UrlCheck,
     *,
     admin_key: str,
     upload_limit_bytes: int,
@@ -124,6 +128,7 @@ def assemble(
         admission=admission,
         usage=UsageQueries(database),
         alerts=AlertBook(database),
+        webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls),
         temporal_ui_url=temporal_ui_url,
     )
     return services, relay

@@ -19,6 +19,7 @@ from api.schedules import Schedules
 from api.service import QueueService
 from api.stream import Tail
 from api.uploads import Uploads
+from api.webhooks import WebhookDesk
 from contracts.errors import InvalidInput, Unavailable
 from contracts.ports import BlobStore
 from contracts.values import TENANT_PATTERN
@@ -59,6 +60,7 @@ class Services:
     admission: Admission
     usage: UsageQueries
     alerts: AlertBook
+    webhooks: WebhookDesk
     temporal_ui_url: str | None = None
 
     async def remember(self, tenant_id: str, key: str, sha256: str) -> bool:

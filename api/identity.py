@@ -30,6 +30,7 @@ class Right(StrEnum):
     QUEUES_CONTROL = "queues:control"
     """Pause and resume, and remove ended jobs."""
     SCHEDULES_MANAGE = "schedules:manage"
+    WEBHOOKS_MANAGE = "webhooks:manage"
     KEYS_MANAGE = "keys:manage"
     LIMITS_MANAGE = "limits:manage"
     """Decide what tenants may use; only the platform's keys can use it."""
@@ -37,7 +38,13 @@ class Right(StrEnum):
 
 _VIEWER = frozenset({Right.JOBS_READ})
 _SUBMITTER = _VIEWER | {Right.JOBS_SUBMIT, Right.JOBS_CANCEL, Right.PAYLOADS_READ}
-_OPERATOR = _SUBMITTER | {Right.JOBS_DECIDE, Right.WORKERS_READ, Right.QUEUES_CONTROL, Right.SCHEDULES_MANAGE}
+_OPERATOR = _SUBMITTER | {
+    Right.JOBS_DECIDE,
+    Right.WORKERS_READ,
+    Right.QUEUES_CONTROL,
+    Right.SCHEDULES_MANAGE,
+    Right.WEBHOOKS_MANAGE,
+}
 ROLES: dict[str, frozenset[Right]] = {
     "viewer": _VIEWER,
     "submitter": _SUBMITTER,

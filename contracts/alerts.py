@@ -9,6 +9,8 @@ from contracts.values import Instant, WireModel
 
 TENANT_SLOWED = "tenant_slowed"
 """Kind of the alert of a tenant that was slowed down."""
+WEBHOOK_DISABLED = "webhook_disabled"
+"""Kind of the alert of an endpoint that asked not to be called any more."""
 
 
 class Severity(StrEnum):

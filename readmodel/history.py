@@ -1,6 +1,6 @@
 """History: writes what tellers say about jobs.
 
-Locks are taken in one order by every writer: rows of jobs by id, then the list of events, then the roll-ups.
+Locks are taken in one order by every writer: rows of jobs by id, webhooks, the list of events, the roll-ups.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.history import JobChange
 from contracts.jobs import JobHeader, JobStatus
+from readmodel.announcements import Announcements
 from readmodel.database import Database
 from readmodel.documents import document
 from readmodel.events import append_events
@@ -57,10 +58,11 @@ class HistoryWriter:
             return
         async with self._database.write() as connection:
             after: dict[int, JobStatus | None] = {}
-            ends = RollUps()
+            ends, news = RollUps(), Announcements()
             for job_id, group in groupby(sorted(enumerate(changes), key=_job_id), key=_job_id):
-                after |= await _apply_to_job(connection, job_id, dict(group), ends)
+                after |= await _apply_to_job(connection, job_id, dict(group), ends, news)
             told = [(change, after[place]) for place, change in enumerate(changes) if place in after]
+            await news.write(connection)
             await append_events(connection, told)
             await ends.write(connection)
 
@@ -97,7 +99,11 @@ def _job_id(placed: tuple[int, JobChange]) -> str:
 
 
 async def _apply_to_job(
-    connection: AsyncConnection, job_id: str, changes: dict[int, JobChange], ends: RollUps
+    connection: AsyncConnection,
+    job_id: str,
+    changes: dict[int, JobChange],
+    ends: RollUps,
+    news: Announcements,
 ) -> dict[int, JobStatus | None]:
     """Write the changes of one job, by their place; return the status that each one set, nothing for a removed job."""
     header = next((change.header for change in changes.values() if change.header), None)
@@ -111,6 +117,7 @@ async def _apply_to_job(
         state, statuses = _fold(_fold(accepted_state(header), begun)[0], changes)
         if await insert_job(connection, header, state, edited or payload):
             ends.replace(None, end_of(header, state))
+            news.turned(job_id, None, state.status)
             return statuses | {p: c.status for p, c in changes.items() if c.status is JobStatus.PENDING}
         known = await _lock(connection, job_id)  # somebody else was quicker
     if known is None:
@@ -119,6 +126,7 @@ async def _apply_to_job(
     state, statuses = _fold(before, changes)
     await _update(connection, known, before, state, edited or (payload if known.payload_missing else None))
     ends.replace(end_of(known, before), end_of(known, state))
+    news.turned(job_id, before.status, state.status)
     return statuses
 
 

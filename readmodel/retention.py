@@ -12,7 +12,16 @@ from readmodel.cleaning import ENDED, Cleaning, EndedJobs
 from readmodel.database import Database
 from readmodel.intake import Intake
 from readmodel.rollups import Grain
-from readmodel.tables import AlertRow, Base, JobCountRow, JobDurationRow, JobRow, RemovedJobRow, TenantLimitsRow
+from readmodel.tables import (
+    AlertRow,
+    Base,
+    JobCountRow,
+    JobDurationRow,
+    JobRow,
+    RemovedJobRow,
+    TenantLimitsRow,
+    WebhookDeliveryRow,
+)
 
 DEFAULT_DAYS: Mapping[JobStatus, int] = {JobStatus.COMPLETED: 30, JobStatus.CANCELLED: 30, JobStatus.FAILED: 90}
 """How long ended jobs are kept. Dead ones wait for a person as long as it takes."""
@@ -25,6 +34,9 @@ TOMBSTONES_KEPT = timedelta(days=60)
 """Longer than any Temporal server should keep the history of an ended job."""
 ALERTS_KEPT = timedelta(days=90)
 """After somebody acknowledged them."""
+
+DELIVERIES_KEPT = timedelta(days=30)
+"""Ten times as long as one is tried."""
 
 _STRETCH = timedelta(minutes=30)
 """Minutes whose roll-ups are removed in one transaction."""
@@ -56,6 +68,8 @@ class Retention:
         removed += await self._intake.forget_keys(now - KEYS_KEPT)
         buried = RemovedJobRow.removed_at < now - TOMBSTONES_KEPT
         removed += await self._delete_some(RemovedJobRow, RemovedJobRow.job_id, buried, limit)
+        told = WebhookDeliveryRow.created_at < now - DELIVERIES_KEPT
+        removed += await self._delete_some(WebhookDeliveryRow, WebhookDeliveryRow.id, told, limit)
         settled = AlertRow.acknowledged_at < now - ALERTS_KEPT
         return removed + await self._delete_some(AlertRow, AlertRow.id, settled, limit)
 

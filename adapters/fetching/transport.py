@@ -41,7 +41,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
             httpx.TransportError: No connection, or it broke.
         """
         name = request.url.raw_host.decode("ascii")
-        addresses = await self._resolve(name, request.url.port or {"http": 80, "https": 443}[request.url.scheme])
+        addresses = await self.resolve(request.url)
         for place, address in enumerate(addresses, start=1):
             try:
                 return await self._inner.handle_async_request(_addressed(request, name, address))
@@ -54,7 +54,16 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         """Close what is open."""
         await self._inner.aclose()
 
-    async def _resolve(self, name: str, port: int) -> list[str]:
+    async def resolve(self, url: httpx.URL) -> list[str]:
+        """Return the addresses, at most three, that a request to this URL may be sent to.
+
+        Raises:
+            Refused: One of its addresses is not allowed.
+            NoSuchHost: There is no such name.
+            httpx.TransportError: The name could not be looked up.
+        """
+        name = url.raw_host.decode("ascii")
+        port = url.port or {"http": 80, "https": 443}[url.scheme]
         try:
             found = await asyncio.get_running_loop().getaddrinfo(name.strip("[]"), port, type=socket.SOCK_STREAM)
         except socket.gaierror as error:

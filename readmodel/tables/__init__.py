@@ -10,6 +10,7 @@ from readmodel.tables.intake import IdempotencyKeyRow, OutboxRow
 from readmodel.tables.jobs import STILL_OPEN, FlowRow, JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
 from readmodel.tables.processes import ApiKeyRow, WorkerRow
 from readmodel.tables.statistics import JobCountRow, JobDurationRow
+from readmodel.tables.webhooks import WebhookDeliveryRow, WebhookRow
 
 __all__ = [
     "SCHEMA",
@@ -33,5 +34,7 @@ __all__ = [
     "RemovedJobRow",
     "SlowdownRow",
     "TenantLimitsRow",
+    "WebhookDeliveryRow",
+    "WebhookRow",
     "WorkerRow",
 ]

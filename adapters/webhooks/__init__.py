@@ -1,0 +1,5 @@
+"""Telling endpoints of callers."""
+
+from adapters.webhooks.sender import HttpWebhooks
+
+__all__ = ["HttpWebhooks"]

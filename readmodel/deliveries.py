@@ -1,0 +1,137 @@
+"""Deliveries: what endpoints are told, attempt by attempt. A `WebhookRecord`."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.alerts import WEBHOOK_DISABLED, Severity
+from contracts.ports import DueDelivery
+from contracts.values import ALL_TENANTS, Instant, WireModel
+from contracts.webhooks import DeliveryStatus, Outcome, WebhookAnswer, WebhookPost
+from readmodel.alerts import keep_alert
+from readmodel.database import Database
+from readmodel.paging import newest_first
+from readmodel.tables import WebhookDeliveryRow, WebhookRow
+
+_ROW = WebhookDeliveryRow
+_GONE = "the endpoint answered 410: it asks not to be called any more"
+_DUE = select(_ROW.id, _ROW.webhook_id, _ROW.attempts, _ROW.body, WebhookRow.url, WebhookRow.secret)
+_DUE = _DUE.join(WebhookRow, WebhookRow.id == _ROW.webhook_id)
+_TOLD = update(_ROW.__table__).where(_ROW.id == bindparam("told_id"))  # type: ignore[arg-type]  # it is a Table
+_TOLD = _TOLD.where(_ROW.next_try_at.is_not(None))  # what somebody else delivered meanwhile stays delivered
+
+
+class Delivery(WireModel):
+    """One thing that an endpoint is told: `id` is its `webhook-id` header, the same in every attempt."""
+
+    id: str
+    event: str
+    job_id: str
+    status: DeliveryStatus
+    attempts: int
+    created_at: Instant
+    last_try_at: Instant | None = None
+    next_try_at: Instant | None = Field(default=None, description="given while it is pending")
+    response_status: int | None = Field(default=None, description="of the last attempt; null when nobody answered")
+    last_error: str | None = None
+
+
+class Deliveries:
+    """Keeps deliveries.
+
+    Every method raises `Unavailable` when the database did not answer.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(
+        self, webhook_id: str, limit: int, cursor: str | None = None, statuses: Sequence[DeliveryStatus] = ()
+    ) -> tuple[Sequence[Delivery], str | None]:
+        """Return up to `limit` deliveries to an endpoint, newest first, and the next page's cursor.
+
+        Raises:
+            InvalidInput: The cursor is not one of this list.
+        """
+        query = select(_ROW.__table__).where(_ROW.webhook_id == webhook_id)
+        if statuses:
+            query = query.where(_ROW.status.in_([status.value for status in statuses]))
+        async with self._database.read() as connection:
+            rows, following = await newest_first(connection, query, limit, cursor)
+        return [Delivery.model_validate(dict(row._mapping)) for row in rows], following
+
+    async def again(self, webhook_id: str, now: datetime, delivery_id: str | None = None) -> Sequence[Delivery]:
+        """Have one delivery made again, or all that were given up; return those, at most a thousand at a time.
+
+        Their ids stay, so an endpoint that has taken one can tell. What is still tried is tried at once.
+        """
+        wanted = [_ROW.webhook_id == webhook_id]
+        wanted.append(_ROW.status == DeliveryStatus.FAILED if delivery_id is None else _ROW.id == delivery_id)
+        some = select(_ROW.id).where(*wanted).order_by(_ROW.created_at).limit(1_000)
+        fresh = {"status": DeliveryStatus.PENDING.value, "attempts": 0, "next_try_at": now}
+        async with self._database.write() as connection:
+            ids = (await connection.scalars(some)).all()
+            await connection.execute(update(_ROW).where(_ROW.id.in_(ids)).values(fresh))
+            rows = (await connection.execute(select(_ROW.__table__).where(_ROW.id.in_(ids)))).all()
+        return [Delivery.model_validate(dict(row._mapping)) for row in rows]
+
+    async def due(self, now: datetime, busy: Collection[str], limit: int) -> Sequence[str]:
+        """Return ids of endpoints that have a delivery to be made now, longest due first, without the busy ones."""
+        query = select(_ROW.webhook_id).join(WebhookRow, WebhookRow.id == _ROW.webhook_id)
+        query = query.where(_ROW.next_try_at.is_not(None), _ROW.next_try_at <= now, WebhookRow.disabled_at.is_(None))
+        query = query.where(_ROW.webhook_id.not_in(list(busy))).group_by(_ROW.webhook_id)
+        async with self._database.read() as connection:
+            return (await connection.scalars(query.order_by(func.min(_ROW.next_try_at)).limit(limit))).all()
+
+    async def claim(self, webhook_id: str, now: datetime, until: datetime, limit: int) -> Sequence[DueDelivery]:
+        """Take some of an endpoint's due deliveries, first those of old; nobody else is given them until then."""
+        mine = (_ROW.webhook_id == webhook_id, _ROW.next_try_at <= now, WebhookRow.disabled_at.is_(None))
+        query = _DUE.where(*mine).order_by(_ROW.next_try_at, _ROW.created_at, _ROW.id).limit(limit)
+        async with self._database.write() as connection:
+            if connection.dialect.name == "postgresql":
+                query = query.with_for_update(of=_ROW, skip_locked=True)
+            rows = (await connection.execute(query)).all()
+            taken = update(_ROW).where(_ROW.id.in_([row.id for row in rows]))
+            await connection.execute(taken.values(attempts=_ROW.attempts + 1, next_try_at=until, last_try_at=now))
+        return [
+            DueDelivery(row.id, row.webhook_id, row.attempts + 1, WebhookPost(row.url, row.secret, row.id, row.body))
+            for row in rows
+        ]
+
+    async def told(self, outcomes: Sequence[tuple[DueDelivery, WebhookAnswer, Outcome]], now: datetime) -> None:
+        """Record what came of deliveries; an endpoint that is gone is told no more, and its owner is alerted."""
+        if not outcomes:
+            return
+        rows = [
+            {
+                "told_id": delivery.id,
+                "status": became.status.value,
+                "next_try_at": became.next_try_at,
+                "response_status": answer.status,
+                "last_error": answer.words,
+            }
+            for delivery, answer, became in sorted(outcomes, key=lambda told: told[0].id)
+        ]
+        async with self._database.write() as connection:
+            await connection.execute(_TOLD, rows)
+            for webhook_id in {delivery.webhook_id for delivery, answer, _ in outcomes if answer.gone}:
+                await _disable(connection, webhook_id, now)
+
+
+async def _disable(connection: AsyncConnection, webhook_id: str, now: datetime) -> None:
+    """Call an endpoint no more, and say so once; what waits for it stays and goes out when it is enabled."""
+    still = update(WebhookRow).where(WebhookRow.id == webhook_id, WebhookRow.disabled_at.is_(None))
+    off = still.values(disabled_at=now, disabled_reason=_GONE).returning(WebhookRow.tenant_id)
+    tenant_id = await connection.scalar(off)
+    if tenant_id is None:
+        return
+    whose = None if tenant_id == ALL_TENANTS else tenant_id
+    about: dict[str, Any] = {"key": f"{WEBHOOK_DISABLED}:{webhook_id}", "kind": WEBHOOK_DISABLED}
+    said = {"message": f"the webhook {webhook_id} is disabled: {_GONE}", "details": {"webhookId": webhook_id}}
+    await keep_alert(
+        connection, now, {**about, "tenant_id": whose, "job_type": None}, {"severity": Severity.WARNING, **said}
+    )

@@ -1,0 +1,119 @@
+"""Webhooks: the endpoints that callers registered.
+
+A secret signs what its endpoint is told, so it is kept readable; it is shown to nobody again and never logged.
+"""
+
+import base64
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, func, select, update
+
+from readmodel.columns import utc_now
+from readmodel.database import Database
+from readmodel.paging import newest_first
+from readmodel.rows import insert_into
+from readmodel.tables import WebhookDeliveryRow, WebhookRow
+
+_WEBHOOK = WebhookRow.__table__
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An endpoint. `tenant_id` is `*` for all tenants' jobs; `job_types` empty for all."""
+
+    id: str
+    tenant_id: str
+    url: str
+    secret: str = field(repr=False)
+    description: str
+    job_types: tuple[str, ...]
+    events: tuple[str, ...]
+    created_at: datetime
+    created_by: str
+    disabled_at: datetime | None = None
+    disabled_reason: str | None = None
+
+
+def new_secret() -> str:
+    """Return a fresh secret in the form of the Standard Webhooks specification: 32 random bytes."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+class Webhooks:
+    """Keeps endpoints. Whose they are is the caller's to say: one tenant's, or with None all.
+
+    Every method raises `Unavailable` when the database did not answer.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, webhook: Webhook, most: int) -> Webhook | None:
+        """Add an endpoint; return it, or the one there under its id. None when its tenant has `most` already."""
+        values = {**vars(webhook), "job_types": list(webhook.job_types), "events": list(webhook.events)}
+        theirs = select(func.count()).select_from(WebhookRow).where(WebhookRow.tenant_id == webhook.tenant_id)
+        async with self._database.write() as connection:
+            known = (await connection.execute(select(_WEBHOOK).where(WebhookRow.id == webhook.id))).one_or_none()
+            if known is None and (await connection.scalar(theirs) or 0) >= most:
+                return None
+            insert = insert_into(connection, WebhookRow).on_conflict_do_nothing(index_elements=["id"])
+            await connection.execute(insert, values)
+            known = known or (await connection.execute(select(_WEBHOOK).where(WebhookRow.id == webhook.id))).one()
+        return _webhook(known)
+
+    async def get(self, webhook_id: str, tenant_id: str | None) -> Webhook | None:
+        """Return an endpoint; None when there is none in the scope."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(_WEBHOOK).where(*_own(webhook_id, tenant_id)))).one_or_none()
+        return None if row is None else _webhook(row)
+
+    async def list(
+        self, tenant_id: str | None, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Webhook], str | None]:
+        """Return up to `limit` endpoints, newest first, and the next page's cursor.
+
+        Raises:
+            InvalidInput: The cursor is not one of this list.
+        """
+        query = select(_WEBHOOK)
+        if tenant_id is not None:
+            query = query.where(WebhookRow.tenant_id == tenant_id)
+        async with self._database.read() as connection:
+            rows, following = await newest_first(connection, query, limit, cursor)
+        return [_webhook(row) for row in rows], following
+
+    async def delete(self, webhook_id: str, tenant_id: str | None) -> bool:
+        """Remove an endpoint and all its deliveries; False when there is none in the scope."""
+        async with self._database.write() as connection:
+            return bool((await connection.execute(delete(WebhookRow).where(*_own(webhook_id, tenant_id)))).rowcount)
+
+    async def enable(self, webhook_id: str, tenant_id: str | None) -> Webhook | None:
+        """Tell a disabled endpoint again, also what waits for it; None when there is none in the scope."""
+        again = update(WebhookRow).where(*_own(webhook_id, tenant_id)).values(disabled_at=None, disabled_reason=None)
+        async with self._database.write() as connection:
+            await connection.execute(again)
+        return await self.get(webhook_id, tenant_id)
+
+    async def pending(self, webhook_ids: Sequence[str]) -> dict[str, int]:
+        """Return how many deliveries of each endpoint are still to be made."""
+        row = WebhookDeliveryRow
+        waits = (row.webhook_id.in_(webhook_ids), row.next_try_at.is_not(None))
+        query = select(row.webhook_id, func.count()).where(*waits).group_by(row.webhook_id)
+        async with self._database.read() as connection:
+            found = await connection.execute(query)
+        return {str(webhook_id): int(count) for webhook_id, count in found}
+
+
+def _own(webhook_id: str, tenant_id: str | None) -> list[ColumnElement[bool]]:
+    own = [WebhookRow.id == webhook_id]
+    return own if tenant_id is None else [*own, WebhookRow.tenant_id == tenant_id]
+
+
+def _webhook(row: Row[Any]) -> Webhook:
+    values = dict(row._mapping)
+    return Webhook(**{**values, "job_types": tuple(row.job_types), "events": tuple(row.events)})
