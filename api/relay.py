@@ -47,7 +47,7 @@ class OutboxRelay:
     async def settle(self, job_id: str) -> None:
         """Take a started job out of the outbox; when that fails, a later look does it."""
         try:
-            await self._intake.started(job_id)
+            await self._intake.settled(job_id)
         except Unavailable as error:
             log.warning("job %s stays in the outbox for now: %s", job_id, error)
             self.wake()

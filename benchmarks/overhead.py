@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import psutil
 import uvicorn
 from pydantic import SecretStr
 from temporalio.client import Client
@@ -46,6 +47,42 @@ TEXT = "a few words to count"
 AT_ONCE = 10
 
 Submit = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Processor time of one job in ms: in Temporal's server, in the worker, and here, where it is submitted from."""
+
+    server: float
+    worker: float
+    here: float
+
+    def __str__(self) -> str:
+        total = self.server + self.worker + self.here
+        return f"{total:5.1f} = server {self.server:4.1f} + worker {self.worker:4.1f} + submitting {self.here:4.1f}"
+
+
+@dataclass(frozen=True)
+class Meter:
+    """Reads the processor time of the processes that take part."""
+
+    server: psutil.Process
+    workers: Sequence[psutil.Process]
+
+    def read(self) -> Cost:
+        """Return the ms spent since they began."""
+        processes = (self.server,), self.workers, (psutil.Process(),)
+        return Cost(*(sum(_spent_ms(process) for process in some) for some in processes))
+
+    def since(self, before: Cost, jobs: int) -> Cost:
+        """Return the ms per job since the reading."""
+        now = self.read()
+        return Cost(*((getattr(now, name) - getattr(before, name)) / jobs for name in ("server", "worker", "here")))
+
+
+def _spent_ms(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return 1000 * (times.user + times.system)
 
 
 @dataclass(frozen=True)
@@ -147,7 +184,7 @@ async def _ways(client: Client, folder: Path) -> AsyncIterator[list[Way]]:
 
 
 @asynccontextmanager
-async def _workers(address: str, settings_folder: Path) -> AsyncIterator[None]:
+async def _workers(address: str, settings_folder: Path) -> AsyncIterator[list[psutil.Process]]:
     database, objects = f"sqlite:///{settings_folder / 'spaces.db'}", (settings_folder / "objects").as_uri()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     children = [
@@ -157,7 +194,7 @@ async def _workers(address: str, settings_folder: Path) -> AsyncIterator[None]:
         for arguments in (("bare", address), ("ours", address, database, objects))
     ]
     try:
-        yield
+        yield [psutil.Process(child.pid) for child in children]
     finally:
         for child in children:
             child.send_signal(signal.SIGKILL)
@@ -176,17 +213,21 @@ async def measure(jobs: int, rounds: int, rate: float) -> None:
             client = await Client.connect(server.address, plugins=[queue_plugin(ObjectStore("memory://"))])
             await provision(client)
             await Database(f"sqlite:///{folder / 'spaces.db'}").migrate()
-            async with _ways(client, folder) as ways, _workers(server.address, folder):
-                await _compare(client, ways, jobs, rounds, rate)
+            async with _ways(client, folder) as ways, _workers(server.address, folder) as workers:
+                meter = Meter(psutil.Process(server.pid), workers)
+                await _compare(client, ways, meter, jobs, rounds, rate)
 
 
-async def _compare(client: Client, ways: list[Way], jobs: int, rounds: int, rate: float) -> None:
+async def _compare(client: Client, ways: list[Way], meter: Meter, jobs: int, rounds: int, rate: float) -> None:
     for way in ways:
         await drain(client, way, 50)  # warm
     speeds: dict[str, list[float]] = {way.name: [] for way in ways}
+    costs: dict[str, list[Cost]] = {way.name: [] for way in ways}
     for _ in range(rounds):
         for way in ways:
+            before = meter.read()
             speeds[way.name].append(await drain(client, way, jobs))
+            costs[way.name].append(meter.since(before, jobs))
     waits = {way.name: await pickup(client, way, jobs // 2, rate) for way in ways}
     print(f"{rounds} rounds of {jobs} jobs of one step each, in turns; then {jobs // 2} jobs at {rate:g} per second")
     first = speeds[ways[0].name]
@@ -198,6 +239,8 @@ async def _compare(client: Client, ways: list[Way], jobs: int, rounds: int, rate
             f"{way.name:15} jobs/s {shown}  of plain: {statistics.median(ratios):4.2f}   "
             f"submission to step ms p50 {cuts[49]:6.1f} p99 {cuts[98]:6.1f}"
         )
+    for way in ways:
+        print(f"{way.name:15} processor ms per job: {' | '.join(map(str, costs[way.name]))}")
 
 
 def main() -> None:

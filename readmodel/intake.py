@@ -3,7 +3,7 @@
 Locks are taken in one order: callers' keys, lines of turns, rows of jobs, the list of events.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import Row, case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import InvalidInput
+from contracts.gathering import Gathered
 from contracts.history import JobChange
 from contracts.jobs import JobHeader, Priority
 from contracts.limits import Pace
@@ -82,6 +83,8 @@ class Intake:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._accepting = Gathered(self._accept_together, MANY, _names)
+        self._settling = Gathered(self._started_together, MANY)
 
     async def accept(
         self, header: JobHeader, payload: Any, change: JobChange, key: str | None, pace: Pace | None = None
@@ -95,8 +98,7 @@ class Intake:
         Raises:
             InvalidInput: The key, or the job id, was used for another request.
         """
-        async with self._database.write() as connection:
-            (answer,) = await accept_jobs(connection, [Submission(header, payload, change, key, pace)], START_GRACE)
+        answer = await self._accepting.ask(Submission(header, payload, change, key, pace))
         if isinstance(answer, InvalidInput):
             raise answer
         return answer
@@ -137,6 +139,10 @@ class Intake:
         async with self._database.write() as connection:
             await connection.execute(delete(OutboxRow).where(OutboxRow.job_id.in_(job_ids)))
 
+    async def settled(self, job_id: str) -> None:
+        """Take a job out of the outbox, as `started` does, together with others that have just started."""
+        await self._settling.ask(job_id)
+
     async def take_due(self, limit: int, now: datetime) -> list[OutboxEntry]:
         """Return up to `limit` jobs to be started by now, critical ones first, then the longest accepted.
 
@@ -176,6 +182,19 @@ class Intake:
         async with self._database.write() as connection:
             old = delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < before)
             return (await connection.execute(old)).rowcount
+
+    async def _accept_together(self, submissions: Sequence[Submission]) -> list[Answer]:
+        async with self._database.write() as connection:
+            return await accept_jobs(connection, submissions, START_GRACE)
+
+    async def _started_together(self, job_ids: Sequence[str]) -> list[None]:
+        await self.started(*job_ids)
+        return [None] * len(job_ids)
+
+
+def _names(submission: Submission) -> set[Hashable]:
+    """Return what no two jobs of one transaction may have in common: the job id, and the caller's key."""
+    return {submission.header.id, *([submission.claim] if submission.claim else [])}
 
 
 async def accept_jobs(connection: AsyncConnection, submissions: Sequence[Submission], grace: timedelta) -> list[Answer]:

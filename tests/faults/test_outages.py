@@ -99,7 +99,7 @@ async def test_while_the_database_is_locked_jobs_run_and_the_repair_lists_them_a
     body = await batch(api, "one", "two")
 
     async with run_worker(api.history):
-        with locked(tmp_path):
+        async with locked(tmp_path):
             accepted = await api.http.post("/v1/jobs", json=body, headers={"Idempotency-Key": "locked"})
             again = await api.http.post("/v1/jobs", json=body, headers={"Idempotency-Key": "locked"})
             different = await api.http.post(
@@ -211,7 +211,7 @@ async def test_a_job_that_died_while_the_database_was_away_is_shown_as_dead_afte
     body = await batch(api, "one") | {"maxAttempts": 1}
 
     async with run_worker(api.history):
-        with locked(tmp_path):
+        async with locked(tmp_path):
             job = (await api.http.post("/v1/jobs", json=body)).json()
             async with asyncio.timeout(30):
                 while "dead" not in str(

@@ -159,11 +159,11 @@ async def test_while_the_database_is_locked_nothing_is_paused_or_resumed(
     api: Api, client: Client, tmp_path: Path
 ) -> None:
     async with api.with_key(ADMIN_KEY) as platform:
-        with locked(tmp_path):
+        async with locked(tmp_path):
             refused = [await platform.post(PAUSE, json=body, timeout=30) for body in (WHY, WHY | {"tenantId": "acme"})]
         left = await rows(api.services.database)
         await platform.post(PAUSE, json=WHY)
-        with locked(tmp_path):
+        async with locked(tmp_path):
             refused.append(await platform.post(RESUME, timeout=30))
         kept = await rows(api.services.database)
 
