@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     retention_days_completed: int = Field(default=30, ge=1, le=36_500, description="how long completed jobs are kept")
     retention_days_cancelled: int = Field(default=30, ge=1, le=36_500, description="how long cancelled jobs are kept")
     retention_days_failed: int = Field(default=90, ge=1, le=36_500, description="how long failed jobs are kept")
+    smtp_url: SecretStr | None = Field(default=None, description="smtp://user:password@host:587 or smtps://…")
+    alert_email_to: str | None = Field(default=None, description="who is told of alerts; by comma")
+    alert_email_from: str = Field(default="spaces-queue@localhost", description="sender of those e-mails")
+    alert_webhook_url: SecretStr | None = Field(default=None, description="endpoint told of alerts, signed")
+    alert_webhook_secret: SecretStr | None = Field(default=None, description="whsec_…: what signs them")
+    alert_slack_url: SecretStr | None = Field(default=None, description="incoming webhook of Slack, or one like it")
+    alert_severity: Literal["info", "warning", "critical"] = "warning"
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -51,6 +58,14 @@ class Settings(BaseSettings):
         if self.env == "production" and (self.admin_key is None or len(self.admin_key.get_secret_value()) < 24):
             msg = "SPACES_ADMIN_KEY must be set in production, to at least 24 characters"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _whole_channels(self) -> "Settings":
+        for one, other in (("smtp_url", "alert_email_to"), ("alert_webhook_url", "alert_webhook_secret")):
+            if (getattr(self, one) is None) != (getattr(self, other) is None):
+                msg = f"SPACES_{one.upper()} and SPACES_{other.upper()} go together: one of them alone tells nobody"
+                raise ValueError(msg)
         return self
 
     @property

@@ -11,21 +11,25 @@ from datetime import timedelta
 from temporalio.client import Client
 
 from activities.ageing import Ageing
+from activities.alerting import Herald
 from activities.release import PauseUpkeep
 from activities.webhooks import Courier
-from adapters.build import blob_store, step_providers, webhooks
+from adapters.build import alert_channels, blob_store, step_providers, webhooks
 from api.assembly import assemble
 from config import Settings, load_settings
+from contracts.alerts import Severity
 from contracts.jobs import JobStatus
 from contracts.limits import TenantLimits
 from contracts.ports import JobDecisions
 from contracts.upkeep import UpkeepPart
 from readmodel.abuse import AbuseRecord
+from readmodel.alert_notices import AlertNotices
 from readmodel.bulk import BulkActions
 from readmodel.database import Database
 from readmodel.deliveries import Deliveries
 from readmodel.history import HistoryWriter
 from readmodel.holds import PauseWatch
+from readmodel.incidents import Incidents
 from readmodel.inline import InlineRecord
 from readmodel.jobs import JobQueries
 from readmodel.pauses import Pauses
@@ -50,6 +54,8 @@ from temporal.workers import QUEUES, build_worker, served_in_order
 STEPS_PER_PROCESSOR = 4
 """Steps at once when nothing else is said: some wait for a network, and those that compute wait for a processor."""
 
+WATCH_INCIDENTS = 3
+"""Turns of the upkeep between two looks at the figures."""
 DELIVER_EVERY = timedelta(seconds=1)
 WATCH_ABUSE_EVERY = timedelta(seconds=30)
 SWEEP_EVERY = timedelta(minutes=1)
@@ -116,12 +122,15 @@ def upkeep_parts(client: Client, database: Database, settings: Settings) -> tupl
     agreement = PauseUpkeep(pauses, QueueControl(client), TemporalHeldJobs(client), tuple(JOB_TYPES))
     longest_wait = timedelta(seconds=settings.ageing_seconds)
     courier = Courier(Deliveries(database), webhooks(settings))
+    herald = Herald(AlertNotices(database), alert_channels(settings), Severity(settings.alert_severity))
     ageing = Ageing(Waiting(database), pauses, TemporalQueuedSteps(client), longest_wait)
     return (
         UpkeepPart("rates of paused queues", tick, agreement.follow_rates),
         UpkeepPart("release of held jobs", tick, agreement.release_held),
         UpkeepPart("ageing of starving jobs", tick, ageing.turn),
         UpkeepPart("delivery of webhooks", min(tick, DELIVER_EVERY), courier.turn),
+        UpkeepPart("watch over incidents", WATCH_INCIDENTS * tick, Incidents(database).watch),
+        UpkeepPart("telling of alerts", tick, herald.turn),
         UpkeepPart("watch over abuse", WATCH_ABUSE_EVERY, AbuseRecord(database).watch),
         UpkeepPart("removal of what is old", SWEEP_EVERY, Retention(database, retention_days(settings)).sweep),
     )

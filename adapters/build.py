@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from adapters.alerts.email import EmailChannel
+from adapters.alerts.web import SlackChannel, WebhookChannel
 from adapters.fetching.fetcher import HttpPhotoFetcher
 from adapters.objects.store import ObjectStore
 from adapters.photos.reader import LocalPhotoReader
 from adapters.webhooks.sender import HttpWebhooks
 from config import Settings
+from contracts.alerts import AlertChannel
 from contracts.errors import Unavailable
 from contracts.ports import BlobStore
 from contracts.tasks import beside
@@ -16,6 +19,20 @@ from contracts.tasks import beside
 def blob_store(settings: Settings) -> BlobStore:
     """Return the object store that the settings name."""
     return ObjectStore(settings.objects)
+
+
+def alert_channels(settings: Settings) -> list[AlertChannel]:
+    """Return the ways to tell people of alerts that the settings name."""
+    channels: list[AlertChannel] = []
+    if settings.smtp_url and settings.alert_email_to:
+        to = [address.strip() for address in settings.alert_email_to.split(",") if address.strip()]
+        channels.append(EmailChannel(settings.smtp_url.get_secret_value(), settings.alert_email_from, to))
+    if settings.alert_webhook_url and settings.alert_webhook_secret:
+        secret = settings.alert_webhook_secret.get_secret_value()
+        channels.append(WebhookChannel(settings.alert_webhook_url.get_secret_value(), secret))
+    if settings.alert_slack_url:
+        channels.append(SlackChannel(settings.alert_slack_url.get_secret_value()))
+    return channels
 
 
 def webhooks(settings: Settings) -> HttpWebhooks:

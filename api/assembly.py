@@ -6,6 +6,7 @@ from temporalio.client import Client
 
 from api.acceptance import Acceptance
 from api.admission import Admission
+from api.alerting import AlertDesk
 from api.bulk import BulkAcceptance
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.cleaning import QueueCleaning
@@ -31,6 +32,7 @@ from api.webhooks import WebhookDesk
 from contracts.limits import TenantLimits
 from contracts.ports import BlobStore, UrlCheck
 from readmodel.abuse import AbuseRecord
+from readmodel.alert_rules import AlertRules
 from readmodel.alerts import AlertBook
 from readmodel.bulk import BulkActions
 from readmodel.cleaning import Cleaning
@@ -90,6 +92,7 @@ def assemble(
     acceptance = Acceptance(
         engine, ledger, intake, upload_check, relay, dependencies, admission=admission, inline=inline
     )
+    alerts = AlertBook(database)
     tail, workers = Tail(queries), WorkerRegistry(database)
     pausing = Pausing(pauses, control, Releases(client))
     queue = QueueService(
@@ -127,7 +130,8 @@ def assemble(
         limits=limits,
         admission=admission,
         usage=UsageQueries(database),
-        alerts=AlertBook(database),
+        alerts=alerts,
+        alert_desk=AlertDesk(alerts, AlertRules(database)),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls),
         temporal_ui_url=temporal_ui_url,
     )

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.admission import Admission
+from api.alerting import AlertDesk
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.explain import Explainer
 from api.feed import Feed
@@ -60,6 +61,7 @@ class Services:
     admission: Admission
     usage: UsageQueries
     alerts: AlertBook
+    alert_desk: AlertDesk
     webhooks: WebhookDesk
     temporal_ui_url: str | None = None
 

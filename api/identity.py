@@ -31,6 +31,8 @@ class Right(StrEnum):
     """Pause and resume, and remove ended jobs."""
     SCHEDULES_MANAGE = "schedules:manage"
     WEBHOOKS_MANAGE = "webhooks:manage"
+    ALERTS_MANAGE = "alerts:manage"
+    """Decide by which rules alerts are raised; only the platform's keys can use it."""
     KEYS_MANAGE = "keys:manage"
     LIMITS_MANAGE = "limits:manage"
     """Decide what tenants may use; only the platform's keys can use it."""
@@ -49,7 +51,7 @@ ROLES: dict[str, frozenset[Right]] = {
     "viewer": _VIEWER,
     "submitter": _SUBMITTER,
     "operator": _OPERATOR,
-    "admin": _OPERATOR | {Right.KEYS_MANAGE, Right.LIMITS_MANAGE},
+    "admin": _OPERATOR | {Right.KEYS_MANAGE, Right.LIMITS_MANAGE, Right.ALERTS_MANAGE},
 }
 
 

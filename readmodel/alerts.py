@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.alerts import Alert, Severity
+from contracts.alerts import Alert, News, Severity
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.paging import newest_first
@@ -41,7 +41,8 @@ class AlertBook:
     ) -> None:
         """Raise an alert; while one with the same key is not acknowledged, it only counts up and takes the new words.
 
-        Raising twice for one reason makes no second alert, its count is one more.
+        Raising twice for one reason makes no second alert, its count is one more. After it was acknowledged or resolved
+        the same key makes a new one.
         """
         about = {"key": key, "kind": kind, "tenant_id": tenant_id, "job_type": job_type}
         said = {"severity": severity, "message": message, "details": dict(details or {})}
@@ -55,20 +56,26 @@ class AlertBook:
         cursor: str | None = None,
         *,
         acknowledged: bool | None = None,
+        resolved: bool | None = None,
         kinds: Sequence[str] = (),
     ) -> tuple[Sequence[Alert], str | None]:
         """Return up to `limit` alerts, the latest begun first, and the next page's cursor.
 
         tenant_id: None for the alerts of all tenants and of the platform
-        acknowledged: None for both
+        acknowledged, resolved: None for both
 
         Raises:
             InvalidInput: The cursor is not one of this list.
         """
-        query = select(_ALERT).where(*_wanted(tenant_id, acknowledged, kinds))
+        query = select(_ALERT).where(*_wanted(tenant_id, acknowledged, kinds, resolved))
         async with self._database.read() as connection:
             rows, following = await newest_first(connection, query, limit, cursor)
-        return [_alert(row) for row in rows], following
+        return [alert_of(row) for row in rows], following
+
+    async def resolve(self, key: str) -> int:
+        """Note that what alerts of this key are about is over, and have it told; return how many. Safe to run twice."""
+        async with self._database.write() as connection:
+            return await resolve_alerts(connection, self._clock(), AlertRow.key == key)
 
     async def acknowledge(self, alert_id: str, tenant_id: str | None, actor: str) -> Alert | None:
         """Note that somebody looked at it; who did so first stays. None when there is no such alert in the scope.
@@ -81,33 +88,48 @@ class AlertBook:
         async with self._database.write() as connection:
             await connection.execute(first)
             row = (await connection.execute(select(_ALERT).where(*own))).one_or_none()
-        return None if row is None else _alert(row)
+        return None if row is None else alert_of(row)
 
 
-async def keep_alert(connection: AsyncConnection, now: datetime, about: dict[str, Any], said: dict[str, Any]) -> None:
-    """Raise an alert inside a transaction that does something else as well.
+async def keep_alert(connection: AsyncConnection, now: datetime, about: dict[str, Any], said: dict[str, Any]) -> str:
+    """Raise an alert inside a transaction that does something else as well; return its id.
 
     about: key, kind, tenant_id, job_type. said: severity, message, details. Any: values of columns.
     """
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     still_open = update(AlertRow).where(AlertRow.key == about["key"], AlertRow.acknowledged_at.is_(None))
-    if (await connection.execute(still_open.values(**said, count=AlertRow.count + 1, last_at=now))).rowcount:
-        return
-    new = {"id": f"alert_{secrets.token_hex(12)}", "count": 1, "created_at": now, "last_at": now}
+    still_open = still_open.where(AlertRow.resolved_at.is_(None)).returning(AlertRow.id)
+    again = still_open.values(**said, count=AlertRow.count + 1, last_at=now)
+    if known := (await connection.scalars(again)).first():
+        return str(known)
+    alert_id = f"alert_{secrets.token_hex(12)}"
+    new = {"id": alert_id, "count": 1, "created_at": now, "last_at": now, "untold": News.RAISED.value}
     await connection.execute(insert(AlertRow).values(**about, **said, **new))
+    return alert_id
 
 
-def _wanted(tenant_id: str | None, acknowledged: bool | None, kinds: Sequence[str]) -> Sequence[ColumnElement[bool]]:
+async def resolve_alerts(connection: AsyncConnection, now: datetime, which: ColumnElement[bool]) -> int:
+    """Resolve alerts that are not resolved yet, inside a transaction that does something else as well."""
+    still_open = update(AlertRow).where(which, AlertRow.resolved_at.is_(None))
+    return (await connection.execute(still_open.values(resolved_at=now, untold=News.RESOLVED.value))).rowcount
+
+
+def _wanted(
+    tenant_id: str | None, acknowledged: bool | None, kinds: Sequence[str], resolved: bool | None = None
+) -> Sequence[ColumnElement[bool]]:
     conditions = []
     if tenant_id is not None:
         conditions.append(AlertRow.tenant_id == tenant_id)
     if acknowledged is not None:
         conditions.append(AlertRow.acknowledged_at.is_not(None) if acknowledged else AlertRow.acknowledged_at.is_(None))
+    if resolved is not None:
+        conditions.append(AlertRow.resolved_at.is_not(None) if resolved else AlertRow.resolved_at.is_(None))
     if kinds:
         conditions.append(AlertRow.kind.in_(kinds))
     return conditions
 
 
-def _alert(row: Row[Any]) -> Alert:
+def alert_of(row: Row[Any]) -> Alert:
+    """Return the alert in a row of all its columns."""
     return Alert.model_validate(dict(row._mapping))

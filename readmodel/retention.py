@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, select
+from sqlalchemy import ColumnElement, Row, delete, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from contracts.jobs import JobStatus
@@ -33,7 +33,7 @@ KEYS_KEPT = timedelta(hours=48)
 TOMBSTONES_KEPT = timedelta(days=60)
 """Longer than any Temporal server should keep the history of an ended job."""
 ALERTS_KEPT = timedelta(days=90)
-"""After somebody acknowledged them."""
+"""After somebody acknowledged them, or they were over."""
 
 DELIVERIES_KEPT = timedelta(days=30)
 """Ten times as long as one is tried."""
@@ -70,7 +70,7 @@ class Retention:
         removed += await self._delete_some(RemovedJobRow, RemovedJobRow.job_id, buried, limit)
         told = WebhookDeliveryRow.created_at < now - DELIVERIES_KEPT
         removed += await self._delete_some(WebhookDeliveryRow, WebhookDeliveryRow.id, told, limit)
-        settled = AlertRow.acknowledged_at < now - ALERTS_KEPT
+        settled = or_(AlertRow.acknowledged_at < now - ALERTS_KEPT, AlertRow.resolved_at < now - ALERTS_KEPT)
         return removed + await self._delete_some(AlertRow, AlertRow.id, settled, limit)
 
     async def _sweep_jobs(self, now: datetime, limit: int) -> int:

@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fixtures_queue",
     "tests.fixtures_processes",
     "tests.fixtures_redis",
+    "tests.fixtures_mail",
 ]

@@ -141,9 +141,9 @@ def run_worker(connect: Connect, providers: Providers) -> RunWorker:
     return run
 
 
-def system_providers(client: Client, database: Database, **settings: float) -> dict[str, object]:
-    """Return what the steps of the system queue work with, as worker.py hands it to them; upkeep ticks are short."""
-    given = Settings(**{"upkeep_seconds": 0.1, **settings})  # type: ignore[arg-type]  # checked by pydantic
+def system_providers(client: Client, database: Database, **settings: Any) -> dict[str, object]:
+    """Return what the steps of the system queue work with, as worker.py does; its ticks are short; Any: any setting."""
+    given = Settings(**{"upkeep_seconds": 0.1, **settings})
     return {"history": HistoryWriter(database), **worker.system_providers(client, database, given)}
 
 
@@ -155,7 +155,7 @@ def run_system(connect: Connect, providers: Providers) -> RunSystem:
     """Run a worker of the system queue on a database, as `async with run_system(database):`."""
 
     @asynccontextmanager
-    async def run(database: Database, **settings: float) -> AsyncIterator[None]:
+    async def run(database: Database, **settings: Any) -> AsyncIterator[None]:
         client = await connect(queue_plugin(providers.blobs))
         given = system_providers(client, database, **settings)
         async with build_worker(client, SYSTEM_QUEUE, given, slots=4, drain=timedelta(seconds=1)):

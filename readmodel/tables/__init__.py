@@ -5,7 +5,17 @@ No table names a schema: on PostgreSQL the search path points to `spaces_queue`,
 """
 
 from readmodel.tables.base import SCHEMA, Base, BigId
-from readmodel.tables.control import AlertRow, BulkActionRow, PauseRow, RateSlotRow, SlowdownRow, TenantLimitsRow
+from readmodel.tables.control import (
+    AlertNoticeRow,
+    AlertRow,
+    AlertRuleRow,
+    AlertStandingRow,
+    BulkActionRow,
+    PauseRow,
+    RateSlotRow,
+    SlowdownRow,
+    TenantLimitsRow,
+)
 from readmodel.tables.intake import IdempotencyKeyRow, OutboxRow
 from readmodel.tables.jobs import STILL_OPEN, FlowRow, JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
 from readmodel.tables.processes import ApiKeyRow, WorkerRow
@@ -15,7 +25,10 @@ from readmodel.tables.webhooks import WebhookDeliveryRow, WebhookRow
 __all__ = [
     "SCHEMA",
     "STILL_OPEN",
+    "AlertNoticeRow",
     "AlertRow",
+    "AlertRuleRow",
+    "AlertStandingRow",
     "ApiKeyRow",
     "Base",
     "BigId",

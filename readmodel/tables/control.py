@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, Index
+from sqlalchemy import Float, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from readmodel.tables.base import Base
@@ -55,11 +55,22 @@ class SlowdownRow(Base):
     until: Mapped[datetime]
 
 
+UNTOLD = text("untold IS NOT NULL")
+"""Condition of the index of alerts of which nobody was told yet."""
+
+
 class AlertRow(Base):
-    """Something that a person should look at. The same `key` again, while not acknowledged, only counts up."""
+    """Something that a person should look at. The same `key` again, while it is open, only counts up.
+
+    untold: `raised` or `resolved`, what no channel was given yet; null when there is nothing
+    """
 
     __tablename__ = "alerts"
-    __table_args__ = (Index(None, "created_at", "id"), Index(None, "key", "acknowledged_at"))
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        Index(None, "key", "acknowledged_at"),
+        Index("ix_alerts_untold", "untold", postgresql_where=UNTOLD, sqlite_where=UNTOLD),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str]
@@ -74,6 +85,47 @@ class AlertRow(Base):
     last_at: Mapped[datetime]
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None]
+    resolved_at: Mapped[datetime | None]
+    untold: Mapped[str | None]
+
+
+class AlertStandingRow(Base):
+    """What the rules remember of one figure; see `contracts.alert_rules.Standing`."""
+
+    __tablename__ = "alert_standings"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    high_since: Mapped[datetime | None]
+    low_since: Mapped[datetime | None]
+    alert_id: Mapped[str | None]
+
+
+class AlertRuleRow(Base):
+    """A rule that somebody decided; a kind without a row has its default."""
+
+    __tablename__ = "alert_rules"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    rule: Mapped[dict[str, Any]]
+    updated_at: Mapped[datetime]
+    updated_by: Mapped[str]
+
+
+class AlertNoticeRow(Base):
+    """What one channel is still to tell of one alert; null in `next_try_at` when it was given up."""
+
+    __tablename__ = "alert_notices"
+    __table_args__ = (Index(None, "channel", "next_try_at"),)
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"))
+    channel: Mapped[str]
+    news: Mapped[str]
+    attempts: Mapped[int]
+    created_at: Mapped[datetime]
+    next_try_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
 
 
 class BulkActionRow(Base):

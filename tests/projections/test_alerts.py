@@ -54,6 +54,7 @@ async def test_an_alert_says_what_it_was_raised_with(alerts: AlertBook) -> None:
         "last_at": NOON,
         "acknowledged_at": None,
         "acknowledged_by": None,
+        "resolved_at": None,
     }
     assert following is None
 
