@@ -14,6 +14,12 @@ TENANT_SLOWED = "tenant_slowed"
 """Kind of the alert of a tenant that was slowed down."""
 WEBHOOK_DISABLED = "webhook_disabled"
 """Kind of the alert of an endpoint that asked not to be called any more."""
+CIRCUIT_OPEN = "circuit_open"
+"""Kind of the alert of a provider that refuses all jobs alike."""
+PAYMENT_UNKNOWN = "payment_unknown"
+"""Kind of the alert of a payment of which nobody knows yet whether it happened."""
+PAYMENT_DIFFERENCE = "payment_difference"
+"""Kind of the alert of a day on which the ledger and the provider do not agree."""
 
 
 class Severity(StrEnum):

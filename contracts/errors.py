@@ -10,7 +10,9 @@ JobError
 │   ├── Unauthorized                               HTTP 401
 │   └── Declined   a provider said no              HTTP 402
 ├── Unavailable   the same request may work later  retried, HTTP 503
-│   └── RateLimited   carries how long to wait     HTTP 429
+│   ├── RateLimited   carries how long to wait     HTTP 429
+│   ├── Unconfirmed   sent, and no answer came     the next attempt finds out first
+│   └── Parked     no job's own fault              held, no attempt is spent
 └── OutcomeUnknown   it may have been done          not retried: first find out
 
 A message names the thing and the value. No secret, no payload, no stack in a message.
@@ -58,7 +60,11 @@ class Unauthorized(Rejected):
 
 
 class Declined(Rejected):
-    """A provider said no, as a result of business."""
+    """A provider said no, as a result of business. `code` is the provider's own word for why."""
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Unavailable(JobError):  # noqa: N818
@@ -77,5 +83,20 @@ class RateLimited(Unavailable):
         self.quota = quota
 
 
+class Unconfirmed(Unavailable):
+    """A side effect was sent and no answer came. The step's next attempt first finds out what became of it."""
+
+
+class Parked(Unavailable):
+    """Something refuses all jobs alike, for no fault of theirs: the job is held until that is over."""
+
+
 class OutcomeUnknown(JobError):  # noqa: N818
-    """A side effect may or may not have happened. Doing it again could do it twice, so somebody must find out."""
+    """A side effect may or may not have happened. Doing it again could do it twice, so somebody must find out.
+
+    answered: the other side did answer, with an error of its own that says nothing
+    """
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered

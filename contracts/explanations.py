@@ -21,7 +21,6 @@ class Code(StrEnum):
     BACKING_OFF = "backing_off"
     PROVIDER_LIMIT = "provider_limit"
     CIRCUIT_OPEN = "circuit_open"
-    """Not in use yet: no job type calls a provider that can be cut off for all jobs at once."""
     DEAD = "dead"
     OUTCOME_UNKNOWN = "outcome_unknown"
     DONE = "done"

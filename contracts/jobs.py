@@ -103,6 +103,14 @@ class JobPayload(WireModel):
 
     model_config = ConfigDict(str_max_length=LONGEST_TEXT)
 
+    @classmethod
+    def screen(cls, given: Any) -> None:
+        """Pass when nothing in a request for such a job must be kept out of every store and log. Any: not checked yet.
+
+        Raises:
+            ValueError: Something must; the message says where, not what.
+        """
+
     def upload_ids(self) -> Iterator[tuple[str, str]]:
         """Yield (path in the payload, upload id) of every upload that must exist before the job is accepted."""
         return iter(())
@@ -129,6 +137,7 @@ class JobFailure(WireModel):
     type: str
     message: str | None
     retryable: bool
+    code: str | None = Field(default=None, description="the provider's own word, for example insufficient_funds")
     step: str | None = None
     attempt: int | None = None
 

@@ -8,6 +8,8 @@ from contracts.values import Instant, WireModel
 
 TENANT_PAUSED = "tenant_paused"
 """Code of a step that was held because its tenant is paused."""
+CIRCUIT_ACTOR = "system:circuit"
+"""Who pauses a job type whose provider refuses all jobs alike."""
 
 
 class Pause(WireModel):

@@ -13,6 +13,8 @@ from temporalio.common import RetryPolicy
 from contracts.repair import SYSTEM_QUEUE
 
 DEFAULT_MAX_ATTEMPTS = 5
+PAYMENT_MAX_ATTEMPTS = 8
+"""Two minutes of asking before a payment stands still; then it is asked on, ever more slowly."""
 MAX_MAX_ATTEMPTS = 100
 
 
@@ -48,6 +50,14 @@ LOCAL_WORK = StepPolicy(
     maximum_interval=timedelta(seconds=10),
 )
 """Work on this machine's processor: a retry mostly means that a process died."""
+
+MONEY_MOVE = replace(
+    LOCAL_WORK,
+    start_to_close=timedelta(minutes=3),
+    initial_interval=timedelta(seconds=1),
+    maximum_interval=timedelta(seconds=60),
+)
+"""Moving money: longer than all its calls to the provider and the ledger can take together."""
 
 REMOTE_READ = replace(LOCAL_WORK, initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60))
 """Reading from somebody else's server: give it time between attempts."""

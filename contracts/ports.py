@@ -15,7 +15,7 @@ from contracts.bulk import BulkOrder, BulkOutcome, BulkProgress, BulkStanding, B
 from contracts.history import JobChange
 from contracts.inline import InlineOutcome
 from contracts.jobs import DependencyEnd, JobStatus, Priority
-from contracts.pauses import Pause
+from contracts.pauses import Pause, QueueState
 from contracts.photos import PhotoAnalysis, PhotoProblem
 from contracts.webhooks import Outcome, WebhookAnswer, WebhookPost
 
@@ -252,6 +252,20 @@ class QueueRates(Protocol):
 
         Raises:
             Unavailable: Temporal did not answer, or did not do it.
+        """
+
+    async def limit(self, job_type: str, per_second: float | None, reason: str, actor: str) -> None:
+        """Give out so many steps of the type per second at most; None takes the limit away.
+
+        Raises:
+            Unavailable: Temporal did not answer.
+        """
+
+    async def state(self, job_type: str) -> QueueState:
+        """Return how the queue stands.
+
+        Raises:
+            Unavailable: Temporal did not answer.
         """
 
 
