@@ -18,6 +18,13 @@ from readmodel.tables.control import (
 )
 from readmodel.tables.intake import IdempotencyKeyRow, OutboxRow
 from readmodel.tables.jobs import STILL_OPEN, FlowRow, JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
+from readmodel.tables.payments import (
+    PaymentEventRow,
+    PaymentPostingRow,
+    PaymentReportRow,
+    PaymentRow,
+    ProviderEventRow,
+)
 from readmodel.tables.processes import ApiKeyRow, WorkerRow
 from readmodel.tables.statistics import JobCountRow, JobDurationRow
 from readmodel.tables.webhooks import WebhookDeliveryRow, WebhookRow
@@ -43,6 +50,11 @@ __all__ = [
     "JobTagRow",
     "OutboxRow",
     "PauseRow",
+    "PaymentEventRow",
+    "PaymentPostingRow",
+    "PaymentReportRow",
+    "PaymentRow",
+    "ProviderEventRow",
     "RateSlotRow",
     "RemovedJobRow",
     "SlowdownRow",

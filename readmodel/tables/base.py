@@ -30,5 +30,6 @@ class Base(DeclarativeBase):
         str: CleanText,
         datetime: UtcInstant,
         list[str]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
         dict[str, Any]: JSON(none_as_null=True),
     }
