@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     max_pending: int = Field(default=20_000, ge=1, description="jobs of a tenant that may wait to begin, likewise")
     limits_url: str | None = Field(default=None, pattern=r"^async\+redis", description="Redis that counts submissions")
     allow_private_urls: bool = Field(default=False, description="may photos and webhooks be at private addresses")
+    stripe_secret_key: SecretStr | None = Field(default=None, description="sk_live_… or rk_live_…; test keys for tests")
+    stripe_webhook_secret: SecretStr | None = Field(default=None, description="whsec_…, of the webhook endpoint")
+    stripe_api_url: str | None = Field(default=None, pattern=r"^https?://", description="of a Stripe emulator")
     worker_concurrency: int | None = Field(default=None, ge=1, le=1000, description="steps at once per job type")
     drain_seconds: float = Field(default=30.0, ge=0, description="how long a stopping worker lets steps finish")
     ageing_seconds: float = Field(default=600.0, ge=0, description="waiting so long raises a job's priority")
@@ -57,6 +60,12 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         if self.env == "production" and (self.admin_key is None or len(self.admin_key.get_secret_value()) < 24):
             msg = "SPACES_ADMIN_KEY must be set in production, to at least 24 characters"
+            raise ValueError(msg)
+        if self.env == "production" and self.stripe_api_url:
+            msg = "SPACES_STRIPE_API_URL is refused in production: an emulator moves no money"
+            raise ValueError(msg)
+        if self.env == "production" and self.stripe_secret_key and not _is_live(self.stripe_secret_key):
+            msg = "SPACES_STRIPE_SECRET_KEY must be a live key in production (sk_live_… or rk_live_…)"
             raise ValueError(msg)
         return self
 
@@ -83,6 +92,10 @@ class Settings(BaseSettings):
         if self.admin_key:
             return self.admin_key.get_secret_value()
         return kept_admin_key(self.data_dir)
+
+
+def _is_live(key: SecretStr) -> bool:
+    return key.get_secret_value().startswith(("sk_live_", "rk_live_"))
 
 
 def kept_admin_key(data_dir: Path) -> str:

@@ -7,11 +7,13 @@ from adapters.alerts.email import EmailChannel
 from adapters.alerts.web import SlackChannel, WebhookChannel
 from adapters.fetching.fetcher import HttpPhotoFetcher
 from adapters.objects.store import ObjectStore
+from adapters.payments.none import NoProvider
 from adapters.photos.reader import LocalPhotoReader
 from adapters.webhooks.sender import HttpWebhooks
 from config import Settings
 from contracts.alerts import AlertChannel
 from contracts.errors import Unavailable
+from contracts.payment_ports import PaymentProvider, ProviderEvents
 from contracts.ports import BlobStore
 from contracts.tasks import beside
 
@@ -46,11 +48,30 @@ async def step_providers(settings: Settings, blobs: BlobStore, processors: int) 
     limit_bytes = settings.upload_limit_mb * 1024 * 1024
     fetcher = HttpPhotoFetcher(allow_private=settings.allow_private_urls, limit_bytes=limit_bytes)
     reader = LocalPhotoReader(max_workers=processors)
+    money = payment_provider(settings)
     try:
         async with beside(_warm(reader)):
-            yield {"blobs": blobs, "reader": reader, "fetcher": fetcher}
+            yield {"blobs": blobs, "reader": reader, "fetcher": fetcher, "money": money}
     finally:
+        await money.close()
         await reader.close()
+
+
+def payment_provider(settings: Settings) -> PaymentProvider:
+    """Return Stripe when it is configured, else a provider that keeps all payments waiting."""
+    if settings.stripe_secret_key is None:
+        return NoProvider()
+    from adapters.payments.stripe_provider import StripeProvider  # a large package, for those who use it
+
+    return StripeProvider(settings.stripe_secret_key.get_secret_value(), settings.stripe_api_url)
+
+
+def provider_events(settings: Settings) -> ProviderEvents:
+    """Return the reader of Stripe's webhooks."""
+    from adapters.payments.stripe_events import StripeEvents  # as above
+
+    secret = settings.stripe_webhook_secret
+    return StripeEvents(secret.get_secret_value() if secret else None)
 
 
 async def _warm(reader: LocalPhotoReader) -> None:
