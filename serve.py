@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from adapters.build import blob_store, webhooks
+from activities.circuit import PaymentCircuit
+from adapters.build import blob_store, payment_provider, provider_events, webhooks
 from api.app import VERSION, create_app
 from api.assembly import assemble
 from api.context import Services
@@ -22,12 +23,16 @@ from contracts.errors import Unavailable
 from contracts.limits import TenantLimits
 from contracts.ports import BlobStore
 from contracts.tasks import beside
+from readmodel.alerts import AlertBook
 from readmodel.database import Database
+from readmodel.pauses import Pauses
+from readmodel.payments import PaymentBook
 from telemetry import set_up_logging, set_up_tracing
 from temporal.client import connect
 from temporal.inline import inline_steps
 from temporal.plugin import queue_plugin
 from temporal.provisioning import provision
+from temporal.queue_control import QueueControl
 from temporal.schedules import schedule_repair, schedule_upkeep
 
 log = logging.getLogger("spaces.serve")
@@ -68,9 +73,19 @@ def services_of(
         admin_key=settings.the_admin_key(),
         upload_limit_bytes=settings.upload_limit_mb * 1024 * 1024,
         temporal_ui_url=settings.temporal_ui_url,
-        inline_steps=inline_steps({"blobs": blobs}),
+        inline_steps=inline_steps(
+            {
+                "blobs": blobs,
+                "money": payment_provider(settings),
+                "effects": PaymentBook(database),
+                "circuit": PaymentCircuit(
+                    Pauses(database), QueueControl(client), AlertBook(database), "payment_processing"
+                ),
+            }
+        ),
         default_limits=TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending),
         limits_url=settings.limits_url,
+        provider_events=provider_events(settings),
     )
 
 

@@ -7,11 +7,13 @@ import secrets
 import signal
 import socket
 from datetime import timedelta
+from typing import cast
 
 from temporalio.client import Client
 
 from activities.ageing import Ageing
 from activities.alerting import Herald
+from activities.circuit import PaymentCircuit
 from activities.release import PauseUpkeep
 from activities.webhooks import Courier
 from adapters.build import alert_channels, blob_store, step_providers, webhooks
@@ -20,10 +22,12 @@ from config import Settings, load_settings
 from contracts.alerts import Severity
 from contracts.jobs import JobStatus
 from contracts.limits import TenantLimits
+from contracts.payment_ports import PaymentProvider
 from contracts.ports import JobDecisions
 from contracts.upkeep import UpkeepPart
 from readmodel.abuse import AbuseRecord
 from readmodel.alert_notices import AlertNotices
+from readmodel.alerts import AlertBook
 from readmodel.bulk import BulkActions
 from readmodel.database import Database
 from readmodel.deliveries import Deliveries
@@ -33,6 +37,7 @@ from readmodel.incidents import Incidents
 from readmodel.inline import InlineRecord
 from readmodel.jobs import JobQueries
 from readmodel.pauses import Pauses
+from readmodel.payments import PaymentBook
 from readmodel.retention import Retention
 from readmodel.waiting import Waiting
 from readmodel.workers import WorkerRegistry
@@ -78,16 +83,35 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
         holds.running(),
         step_providers(settings, blobs, min(slots, processors)) as providers,
     ):
-        providers |= {"history": history, **system_providers(client, database, settings)}
+        providers |= {
+            "history": history,
+            **payment_providers(client, database),
+            **system_providers(client, database, settings, cast(PaymentProvider, providers["money"])),
+        }
         workers = [build_worker(client, queue, providers, slots, drain) for queue in queues]
         await WorkerPool(name, queues, slots, tally, WorkerRegistry(database).beat).run(workers, stop)
     await database.close()
 
 
-def system_providers(client: Client, database: Database, settings: Settings) -> dict[str, object]:
+def payment_providers(client: Client, database: Database) -> dict[str, object]:
+    """Return what the steps of payments work with beside the provider, by the names their constructors use."""
+    return {"effects": PaymentBook(database), "circuit": payment_circuit(client, database)}
+
+
+def payment_circuit(client: Client, database: Database) -> PaymentCircuit:
+    """Return the switch that stops the payments' queue."""
+    return PaymentCircuit(Pauses(database), QueueControl(client), AlertBook(database), "payment_processing")
+
+
+def system_providers(
+    client: Client, database: Database, settings: Settings, money: PaymentProvider
+) -> dict[str, object]:
     """Return what the steps of the system queue work with, by the names their constructors use."""
     queries = JobQueries(database)
     return {
+        "effects": PaymentBook(database),
+        "money": money,
+        "alerts": AlertBook(database),
         "ledger": TemporalLedger(client),
         "standings": queries,
         "others": TemporalJobs(client, queries),
@@ -97,7 +121,7 @@ def system_providers(client: Client, database: Database, settings: Settings) -> 
         "held": TemporalHeldJobs(client),
         "bulk": BulkActions(database),
         "decisions": job_decisions(client, database, settings),
-        "upkeep": upkeep_parts(client, database, settings),
+        "upkeep": upkeep_parts(client, database, settings, money),
     }
 
 
@@ -116,9 +140,12 @@ def job_decisions(client: Client, database: Database, settings: Settings) -> Job
     return services.decisions
 
 
-def upkeep_parts(client: Client, database: Database, settings: Settings) -> tuple[UpkeepPart, ...]:
+def upkeep_parts(
+    client: Client, database: Database, settings: Settings, money: PaymentProvider
+) -> tuple[UpkeepPart, ...]:
     """Return what runs beside the queue, once in the whole installation."""
     pauses, tick = Pauses(database), timedelta(seconds=settings.upkeep_seconds)
+    circuit = payment_circuit(client, database)
     agreement = PauseUpkeep(pauses, QueueControl(client), TemporalHeldJobs(client), tuple(JOB_TYPES))
     longest_wait = timedelta(seconds=settings.ageing_seconds)
     courier = Courier(Deliveries(database), webhooks(settings))
@@ -131,6 +158,7 @@ def upkeep_parts(client: Client, database: Database, settings: Settings) -> tupl
         UpkeepPart("delivery of webhooks", min(tick, DELIVER_EVERY), courier.turn),
         UpkeepPart("watch over incidents", WATCH_INCIDENTS * tick, Incidents(database).watch),
         UpkeepPart("telling of alerts", tick, herald.turn),
+        UpkeepPart("payment provider", tick, lambda _: circuit.turn(money)),
         UpkeepPart("watch over abuse", WATCH_ABUSE_EVERY, AbuseRecord(database).watch),
         UpkeepPart("removal of what is old", SWEEP_EVERY, Retention(database, retention_days(settings)).sweep),
     )

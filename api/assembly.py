@@ -19,6 +19,7 @@ from api.identity import Authenticator
 from api.inline import InlineRunner
 from api.lookup import Lookup
 from api.pausing import Pausing
+from api.payments import PaymentDesk
 from api.rates import SubmissionRates
 from api.relay import OutboxRelay
 from api.schedule_starts import ScheduleStarts
@@ -30,6 +31,7 @@ from api.upload_check import UploadCheck
 from api.uploads import Uploads
 from api.webhooks import WebhookDesk
 from contracts.limits import TenantLimits
+from contracts.payment_ports import ProviderEvents
 from contracts.ports import BlobStore, UrlCheck
 from readmodel.abuse import AbuseRecord
 from readmodel.alert_rules import AlertRules
@@ -47,6 +49,7 @@ from readmodel.jobs import JobQueries
 from readmodel.keys import ApiKeys
 from readmodel.limits import LimitsBook, Standings
 from readmodel.pauses import Pauses
+from readmodel.payments import PaymentBook, ProviderEventBook
 from readmodel.statistics import QueueStatistics
 from readmodel.usage import UsageQueries
 from readmodel.webhooks import Webhooks
@@ -72,11 +75,13 @@ def assemble(
     inline_steps: Mapping[str, object] | None = None,
     default_limits: TenantLimits | None = None,
     limits_url: str | None = None,
+    provider_events: ProviderEvents | None = None,
 ) -> tuple[Services, OutboxRelay]:
     """Return the services over a Temporal client, an object store and a database, and the relay to run beside them.
 
     inline_steps: for each job type that may run in a request, the instance of its activities
     limits_url: the Redis in which submissions are counted for all API processes; None counts them in this one
+    provider_events: reads the payment provider's webhooks; None where none are received
     """
     engine, intake = TemporalEngine(client), Intake(database)
     queries, keys = JobQueries(database), ApiKeys(database)
@@ -133,6 +138,7 @@ def assemble(
         alerts=alerts,
         alert_desk=AlertDesk(alerts, AlertRules(database)),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls),
+        payments=PaymentDesk(PaymentBook(database), ProviderEventBook(database), engine, provider_events),
         temporal_ui_url=temporal_ui_url,
     )
     return services, relay

@@ -15,6 +15,7 @@ from api.explain import Explainer
 from api.feed import Feed
 from api.flows import FlowDesk
 from api.identity import Authenticator, Caller
+from api.payments import PaymentDesk
 from api.schedule_starts import ScheduleStarts
 from api.schedules import Schedules
 from api.service import QueueService
@@ -63,6 +64,7 @@ class Services:
     alerts: AlertBook
     alert_desk: AlertDesk
     webhooks: WebhookDesk
+    payments: PaymentDesk
     temporal_ui_url: str | None = None
 
     async def remember(self, tenant_id: str, key: str, sha256: str) -> bool:

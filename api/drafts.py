@@ -7,9 +7,11 @@ from uuid_utils import uuid7
 
 from api.identity import Caller
 from api.requests import JobRequest, checked_payload
+from contracts.errors import InvalidInput
 from contracts.history import JobChange, accepted_event
 from contracts.jobs import JobHeader, JobPayload, JobStatus
 from readmodel.intake import Submission
+from temporal.registry import JobType
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,20 @@ def drafted(caller: Caller, tenant_id: str, request: JobRequest, key: str | None
     """
     kind = request.kind()
     caller.must_use(kind.name)
+    _screen(kind, request, key)
     payload = None if request.templated else checked_payload(kind, request.payload)
     header = request.header(tenant_id, kind, key or str(uuid7()))
     said = payload.to_wire(only_given=True) if payload else request.payload
     return Draft(Submission(header, said, _told(caller, header, said, payload), key), payload)
+
+
+def _screen(kind: JobType, request: JobRequest, key: str | None) -> None:
+    """Pass when nothing in the whole request, the job's id included, must be kept out of every store and log."""
+    try:
+        kind.payload.screen({**request.to_wire(only_given=True), "Idempotency-Key": key or ""})
+    except ValueError as error:
+        path, _, words = str(error).partition(": ")
+        raise InvalidInput(words, ((path, words),)) from None
 
 
 def _told(caller: Caller, header: JobHeader, said: Any, payload: JobPayload | None) -> JobChange:

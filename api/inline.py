@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.errors import Rejected
+from contracts.errors import Declined, Rejected
 from contracts.history import JobChange, JobEvent, end_key
 from contracts.inline import LONGEST_RUN
 from contracts.jobs import Job, JobFailure, JobHeader, JobStatus
@@ -46,7 +46,8 @@ class InlineRunner:
             async with asyncio.timeout(LONGEST_RUN.total_seconds()):
                 result = await run_inline(JOB_TYPES[header.job_type], steps, header, payload)
         except Rejected as error:
-            failure = JobFailure(type=type(error).__name__, message=str(error), retryable=False)
+            code = error.code if isinstance(error, Declined) else None
+            failure = JobFailure(type=type(error).__name__, message=str(error), retryable=False, code=code)
             return await self._ended(header, payload, began, JobStatus.FAILED, error=failure)
         except Exception as error:  # noqa: BLE001  whatever it is, the relay and a worker have the next attempt
             log.warning("job %s could not be run in its request (%s)", header.id, type(error).__name__)

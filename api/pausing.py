@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints
 from api.identity import Caller, Right
 from api.requests import LONGEST_DELAY
 from contracts.errors import InvalidInput, NotFound, Unavailable
-from contracts.pauses import Pause, ReleaseInput
+from contracts.pauses import CIRCUIT_ACTOR, Pause, ReleaseInput
 from contracts.values import ALL_TENANTS, TENANT_PATTERN, Instant, RequestBody
 from readmodel.pauses import Pauses
 from temporal.held import Releases
@@ -173,7 +173,8 @@ def _sees(caller: Caller, pause: Pause) -> bool:
 
 def shown_to(caller: Caller, pause: Pause) -> Pause:
     """Return the pause as this caller may see it: a tenant's key is not told which person of the platform paused."""
-    hidden = pause.tenant_id == ALL_TENANTS and caller.tenant_id != ALL_TENANTS
+    person = pause.actor != CIRCUIT_ACTOR
+    hidden = person and pause.tenant_id == ALL_TENANTS and caller.tenant_id != ALL_TENANTS
     return pause.model_copy(update={"actor": PLATFORM_ACTOR}) if hidden else pause
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from contracts.bulk import PAYMENTS
 from contracts.explanations import Code, Reason
 from contracts.failures import OUTCOME_UNKNOWN
 from contracts.jobs import Job, JobStatus
-from contracts.pauses import Pause, QueueState
+from contracts.pauses import CIRCUIT_ACTOR, Pause, QueueState
 from contracts.values import ALL_TENANTS
 from temporal.engine import LiveJob, LiveStep
 
@@ -48,9 +49,14 @@ def over(job: Job, *, may_read: bool) -> Reason:
         return Reason(code=Code.DONE, message=f"The job is {job.status.value}{took}{said}.")
     step = f"the step {job.error.step}" if job.error and job.error.step else "a step"
     if job.error and job.error.type == OUTCOME_UNKNOWN:
+        finding = (
+            "the queue asks the provider again and again, and the job goes on by itself as soon as that is known."
+            if job.job_type == PAYMENTS
+            else "the job waits until somebody has found out, and can then be discarded."
+        )
         message = (
             f"Nobody knows whether {step} took effect{said}. It is not done again, so that nothing happens twice; "
-            "the job waits until somebody has found out, and can then be discarded."
+            + finding
         )
         return Reason(code=Code.OUTCOME_UNKNOWN, message=message)
     message = f"The job is dead: {step} can go no further by itself{said}. An operator may retry, edit or discard it."
@@ -103,6 +109,9 @@ def _failed(facts: Facts) -> Iterator[Reason]:
     for step in sorted(facts.live.steps, key=lambda step: step.next_attempt_at or facts.now):
         if step.next_attempt_at is None:
             continue
+        if step.error_type == "Unconfirmed":
+            yield _unconfirmed(step, step.next_attempt_at)
+            continue
         limit = step.error_type == "RateLimited"
         said = f" ({step.error_type}: {step.error})" if facts.may_read else f" ({step.error_type})"
         why = "was told by the other side to come later" if limit else "failed"
@@ -112,9 +121,20 @@ def _failed(facts: Facts) -> Iterator[Reason]:
         yield Reason(code=code, message=message, until=step.next_attempt_at)
 
 
+def _unconfirmed(step: LiveStep, at: datetime) -> Reason:
+    message = (
+        f"The step {step.name} was sent to the provider and no answer came, so nobody knows yet whether it took "
+        f"effect. It is not sent again before the provider was asked, at {_at(at)}."
+    )
+    return Reason(code=Code.OUTCOME_UNKNOWN, message=message, until=at)
+
+
 def _in_the_queue(facts: Facts) -> Iterator[Reason]:
     for pause in sorted(facts.pauses, key=lambda pause: pause.tenant_id != ALL_TENANTS):
         every = pause.tenant_id == ALL_TENANTS
+        if pause.actor == CIRCUIT_ACTOR:
+            yield _circuit_open(pause)
+            continue
         whom = f"All {pause.job_type} jobs are" if every else f"The {pause.job_type} jobs of {pause.tenant_id} are"
         end = f", until {_at(pause.until)}" if pause.until else ", until somebody resumes them"
         message = f"{whom} paused by {pause.actor} since {_at(pause.since)}{end}: {pause.reason}."
@@ -126,6 +146,14 @@ def _in_the_queue(facts: Facts) -> Iterator[Reason]:
         yield Reason(code=Code.NO_WORKER, message=message)
     else:
         yield Reason(code=Code.WAITING_FOR_WORKER, message=_behind(facts))
+
+
+def _circuit_open(pause: Pause) -> Reason:
+    message = (
+        f"All {pause.job_type} jobs wait since {_at(pause.since)}, because the provider would refuse each of them: "
+        f"{pause.reason}. No attempt is spent; the provider is asked every few seconds, and they go on by themselves."
+    )
+    return Reason(code=Code.CIRCUIT_OPEN, message=message)
 
 
 def _behind(facts: Facts) -> str:

@@ -14,8 +14,9 @@ from typing import Any, Self
 
 import httpx
 
-from config import load_settings
+from config import Settings, load_settings
 from contracts.errors import Unavailable
+from dev.emulator import EMULATOR_PORT, Emulator, available
 from dev.machine import Machine
 from dev.record import MARK, DevRecord, end_leftovers
 from dev.supervisor import Part, Program, Supervisor
@@ -46,6 +47,7 @@ class Stack:
         self._record = DevRecord(machine.folder)
         self._supervisor = Supervisor(say, self._parts_changed)
         self._parts: list[Part] = []
+        self._stripe: Emulator | None = None
         self._ready = False
         self.stopping = False
         """True from the moment the parts are being ended; whoever cancels then leaves processes behind."""
@@ -85,10 +87,14 @@ class Stack:
             self._say(f"ended {left} processes that an earlier run left behind")
         self._record.remove()
         settings = load_settings(data_dir=self.machine.folder)
-        await asyncio.gather(self._start_temporal(), self._prepare_database(settings.database))
+        await asyncio.gather(
+            self._start_temporal(), self._prepare_database(settings.database), self._start_stripe(settings)
+        )
         port = free_port(self.machine.api_port, "the API", self._say)
         self.api_url = f"http://{LOOPBACK}:{port}"
         await self._start_all(self._api(port), *map(self._worker, range(1, self.machine.workers + 1)))
+        if self._stripe:
+            await self._stripe.send_events_to(self.api_url)
 
     async def _prepare_database(self, url: str) -> None:
         """Bring the tables up to date before anybody needs them; workers start as soon as the API does."""
@@ -131,6 +137,20 @@ class Stack:
         self.address, self.ui_url = server.address, server.ui_url
         await self._start(server)
 
+    async def _start_stripe(self, settings: Settings) -> None:
+        """Start a Stripe emulator unless a provider is configured; without one payments wait, and that is said."""
+        if settings.stripe_secret_key:
+            self._say("payments: using the key in SPACES_STRIPE_SECRET_KEY")
+            return
+        if settings.env == "production" or not available():
+            why = "an emulator is none in production" if available() else "localstripe is not installed"
+            self._say(f"payments: no payment provider is configured, and {why}; payments are accepted and wait")
+            return
+        port = free_port(EMULATOR_PORT, "the Stripe emulator", self._say)
+        stripe = Emulator(port, self.machine.logs / "stripe.log", self._environment({}))
+        await self._start(stripe.part)
+        self._stripe = stripe
+
     def _api(self, port: int) -> Program:
         async def answers(_pid: int) -> bool:
             return api.process.listens_on(port) and await self._get("/readyz") is not None
@@ -156,6 +176,8 @@ class Stack:
             "TEMPORAL_NAMESPACE": self.namespace,
             "SPACES_DRAIN_SECONDS": f"{DRAIN_SECONDS - 2:.0f}",
         }
+        if self._stripe:
+            told |= self._stripe.settings
         return told | ({"SPACES_TEMPORAL_UI_URL": self.ui_url} if self.ui_url else {})
 
     def _environment(self, told: Mapping[str, str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from contracts.search_attributes import JOB_STATUS, JOB_TYPE, TENANT_ID
 from temporal.calls import answer, start_delay
 from temporal.schedules import REPAIR_ID
 from workflows.job import JobWorkflow
+from workflows.payments import PaymentWorkflow
 
 TASK_TIMEOUT = timedelta(seconds=5)
 
@@ -130,6 +131,15 @@ class TemporalEngine:
             Unavailable: Temporal or the job's worker did not answer in time.
         """
         await _decide(self._handle(job_id).execute_update(JobWorkflow.discard, request, id="discard"))
+
+    async def provider_told(self, job_id: str) -> None:
+        """Have a payment ask its provider now.
+
+        Raises:
+            NotFound: Temporal does not have the job, or it has ended.
+            Unavailable: Temporal did not answer in time.
+        """
+        await answer(self._client.get_workflow_handle(job_id).signal(PaymentWorkflow.provider_told))
 
     async def repair_now(self) -> None:
         """Run the scheduled repair of the read model now.

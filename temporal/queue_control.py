@@ -40,9 +40,7 @@ class QueueControl:
         Raises:
             Unavailable: Temporal did not answer in time.
         """
-        request = self._change(job_type, reason, actor)
-        request.update_queue_rate_limit.rate_limit.requests_per_second = 0
-        await answer(self._client.workflow_service.update_task_queue_config(request))
+        await self.limit(job_type, 0, reason, actor)
 
     async def go(self, job_type: str, reason: str, actor: str) -> None:
         """Give out steps of the type again, as fast as workers take them.
@@ -50,7 +48,18 @@ class QueueControl:
         Raises:
             Unavailable: Temporal did not answer in time.
         """
-        await answer(self._client.workflow_service.update_task_queue_config(self._change(job_type, reason, actor)))
+        await self.limit(job_type, None, reason, actor)
+
+    async def limit(self, job_type: str, per_second: float | None, reason: str, actor: str) -> None:
+        """Give out so many steps of the type per second at most; None takes the limit away.
+
+        Raises:
+            Unavailable: Temporal did not answer in time.
+        """
+        request = self._change(job_type, reason, actor)
+        if per_second is not None:
+            request.update_queue_rate_limit.rate_limit.requests_per_second = per_second
+        await answer(self._client.workflow_service.update_task_queue_config(request))
 
     async def state(self, job_type: str) -> QueueState:
         """Return what Temporal says of the type's queue now; counts may be half a second old.

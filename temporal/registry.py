@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from activities.payments import PaymentActivities
 from activities.photos import PhotoActivities
 from contracts.jobs import JobPayload, Priority
+from contracts.payments import PaymentInput
 from contracts.photos import PhotoInput
-from contracts.policies import DEFAULT_MAX_ATTEMPTS
+from contracts.policies import DEFAULT_MAX_ATTEMPTS, PAYMENT_MAX_ATTEMPTS
+from workflows.payments import PaymentWorkflow
 from workflows.photos import PhotoWorkflow
 
 
@@ -32,6 +35,10 @@ JOB_TYPES: dict[str, JobType] = {
     job_type.name: job_type
     for job_type in (
         JobType("photo_processing", PhotoInput, PhotoWorkflow, PhotoActivities),
+        JobType(
+            "payment_processing", PaymentInput, PaymentWorkflow, PaymentActivities,
+            priority=Priority.CRITICAL, max_attempts=PAYMENT_MAX_ATTEMPTS, inline=True,
+        ),
     )
 }  # fmt: skip
 

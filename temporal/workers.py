@@ -12,6 +12,7 @@ from activities.bulk import BulkActivities
 from activities.dependencies import DependencyActivities
 from activities.history import HistoryActivities
 from activities.inline import InlineActivities
+from activities.payments import PaymentChecks
 from activities.release import ReleaseActivities
 from activities.repair import RepairActivities
 from activities.upkeep import UpkeepActivities
@@ -38,6 +39,7 @@ SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     ReleaseActivities,
     UpkeepActivities,
     BulkActivities,
+    PaymentChecks,
 )
 """What the service does for itself, on its own queue."""
 SYSTEM_SLOTS = 8

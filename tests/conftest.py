@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.fixtures_processes",
     "tests.fixtures_redis",
     "tests.fixtures_mail",
+    "tests.fixtures_stripe",
 ]

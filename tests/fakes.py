@@ -3,9 +3,14 @@
 import asyncio
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from datetime import date
+from typing import Any
 
+from contracts.errors import OutcomeUnknown
 from contracts.history import JobChange
+from contracts.ledger import Effect, ProviderRecord, Receipt, Standing
+from contracts.payments import Operation
 from contracts.photos import Code, PhotoAnalysis, PhotoProblem, Quality, TextLine
 from contracts.ports import Fetched, PhotoReport
 
@@ -86,3 +91,68 @@ class MemoryHistory:
     def kinds(self) -> list[str]:
         """The kinds of all events told, in order."""
         return [event.kind for change in self.changes for event in change.events]
+
+
+class FakeProvider:
+    """A `PaymentProvider` that keeps what it did; `fails` are the errors of the next calls, by their name.
+
+    An error of `execute` that is an `OutcomeUnknown` comes after the money has moved: the answer was lost.
+    """
+
+    name = "stripe"
+
+    def __init__(self) -> None:
+        self.done: dict[str, Receipt] = {}
+        self.fails: dict[str, list[Exception]] = defaultdict(list)
+        self.decline: str | None = None
+
+    async def prepare(self, effect: Effect) -> str | None:
+        self._maybe_fail("prepare")
+        return f"pi_{len(self.done) + 1}" if effect.order.operation is Operation.CHARGE else None
+
+    async def execute(self, effect: Effect) -> Receipt:
+        lost = self.fails["execute"].pop(0) if self.fails["execute"] else None
+        if lost and not isinstance(lost, OutcomeUnknown):
+            raise lost
+        said: dict[str, Any] = {"provider_id": effect.provider_id or "re_1", "charge_id": "ch_1"}
+        if self.decline:
+            said |= {"decline_code": self.decline, "message": "the card was declined"}
+        receipt = Receipt(standing=Standing.DECLINED if self.decline else Standing.DONE, **said)
+        self.done[effect.key] = receipt
+        if lost:
+            raise lost
+        return receipt
+
+    async def look_up(self, effect: Effect) -> Receipt:
+        self._maybe_fail("look_up")
+        return self.done.get(effect.key, Receipt(standing=Standing.ABSENT))
+
+    async def withdraw(self, effect: Effect) -> Receipt:
+        self._maybe_fail("withdraw")
+        return self.done.setdefault(effect.key, Receipt(standing=Standing.VOID))
+
+    async def probe(self) -> None:
+        self._maybe_fail("probe")
+
+    async def records(self, day: date) -> AsyncIterator[ProviderRecord]:
+        for record in self.listed:
+            yield record
+
+    listed: tuple[ProviderRecord, ...] = ()
+
+    async def close(self) -> None:
+        pass
+
+    def _maybe_fail(self, call: str) -> None:
+        if self.fails[call]:
+            raise self.fails[call].pop(0)
+
+
+class ClosedCircuit:
+    """A `ProviderCircuit` that notes why it was tripped."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    async def trip(self, reason: str) -> None:
+        self.reasons.append(reason)

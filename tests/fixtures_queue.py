@@ -27,6 +27,7 @@ from temporalio.client import (
 from temporalio.service import RPCError
 
 import worker
+from adapters.build import payment_provider
 from adapters.objects.store import ObjectStore
 from api.app import create_app
 from api.context import Services
@@ -144,7 +145,8 @@ def run_worker(connect: Connect, providers: Providers) -> RunWorker:
 def system_providers(client: Client, database: Database, **settings: Any) -> dict[str, object]:
     """Return what the steps of the system queue work with, as worker.py does; its ticks are short; Any: any setting."""
     given = Settings(**{"upkeep_seconds": 0.1, **settings})
-    return {"history": HistoryWriter(database), **worker.system_providers(client, database, given)}
+    providers = worker.system_providers(client, database, given, payment_provider(given))
+    return {"history": HistoryWriter(database), **providers}
 
 
 RunSystem = Callable[..., AbstractAsyncContextManager[None]]

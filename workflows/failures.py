@@ -21,6 +21,7 @@ def failure_of(error: BaseException, max_attempts: int) -> JobFailure:
         type=_type(cause),
         message=_message(cause),
         retryable=retryable,
+        code=_code(cause),
         step=error.activity_type,
         attempt=max_attempts if retryable else None,
     )
@@ -36,6 +37,13 @@ def _message(cause: BaseException) -> str:
     if isinstance(cause, TimeoutError):
         return _TIMEOUTS.get(cause.type or TimeoutType.START_TO_CLOSE, "the step ran out of time")
     return cause.message if isinstance(cause, FailureError) else str(cause)
+
+
+def _code(cause: BaseException) -> str | None:
+    """Return a provider's own word for why it said no."""
+    if isinstance(cause, ApplicationError) and cause.type == "Declined" and cause.details:
+        return str(cause.details[0])
+    return None
 
 
 def spent_attempts(error: BaseException) -> int:

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.jobs import (
         DependencyEnd,
         DiscardRequest,
+        JobFailure,
         JobHeader,
         JobInput,
         JobPayload,
@@ -105,8 +106,16 @@ class JobWorkflow:
             else:
                 self._memory.keep(method, argument, result)
                 return result
-            await self._still.decision(failure)
+            await self.stand(failure)
             spent = 0
+
+    async def stand(self, failure: JobFailure) -> None:
+        """Return when a step that can go no further by itself is to be run again; a story may know more of the matter.
+
+        Raises:
+            ApplicationError: An operator discarded the job.
+        """
+        await self._still.decision(failure)
 
     def advance(self, message: str) -> None:
         """Say that one more of what the payload expected is done."""

@@ -82,6 +82,11 @@ class Standstill:
         self._request = request
         self._round += 1
 
+    def settle(self) -> None:
+        """Let the dead steps go on, because what was unknown is known now."""
+        self._request = None
+        self._round += 1
+
     def discard(self, request: DiscardRequest) -> None:
         """Give the dead steps up."""
         self._discarded = request

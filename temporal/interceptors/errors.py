@@ -9,7 +9,9 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from contracts.errors import JobError, OutcomeUnknown, Rejected, Unavailable
+from contracts.errors import Declined, JobError, OutcomeUnknown, Parked, Rejected, Unavailable
+from contracts.explanations import Code
+from contracts.failures import HELD
 
 SPREAD = 0.25
 """Waits differ by up to this share, so that steps that failed together do not come back together."""
@@ -25,19 +27,31 @@ class ErrorTranslator(ActivityInboundInterceptor):
         except FailureError:
             raise
         except Exception as error:  # whatever a step raises is retried, unless it says that this is no use
-            raise translate(error, wait_after(error, activity.info())) from error
+            info = activity.info()
+            if isinstance(error, Parked):
+                raise held(Code.CIRCUIT_OPEN, str(error), info.attempt) from error
+            raise translate(error, wait_after(error, info)) from error
 
 
 def translate(error: Exception, wait: timedelta | None = None) -> ApplicationError:
     """Return the form Temporal acts on: not retried when asking again is no use, else retried after `wait`."""
+    code = error.code if isinstance(error, Declined) else None
     return ApplicationError(
         str(error),
+        *([code] if code else []),
         type=type(error).__name__,
         non_retryable=isinstance(error, Rejected | OutcomeUnknown),
         next_retry_delay=wait,
         category=ApplicationErrorCategory.BENIGN
         if isinstance(error, JobError)
         else ApplicationErrorCategory.UNSPECIFIED,
+    )
+
+
+def held(code: str, reason: str, attempt: int) -> ApplicationError:
+    """Return the form of a step that was given back: its job waits for a release, and this attempt was not made."""
+    return ApplicationError(
+        reason, code, attempt, type=HELD, non_retryable=True, category=ApplicationErrorCategory.BENIGN
     )
 
 

@@ -3,13 +3,12 @@
 from typing import Any
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from contracts.failures import HELD
 from contracts.pauses import TENANT_PAUSED
 from contracts.ports import Holds
 from contracts.values import tenant_of
+from temporal.interceptors.errors import held
 from temporal.interceptors.step import StepInterceptor
 
 
@@ -23,12 +22,5 @@ class StepHolder(StepInterceptor):
     async def execute_step(self, info: activity.Info, input: ExecuteActivityInput) -> Any:
         """Run the step unless it is held. The error's details: the code, and the attempt that was not made."""
         if reason := self._holds.reason_for(info.task_queue, tenant_of(str(info.workflow_id))):
-            raise ApplicationError(
-                reason,
-                TENANT_PAUSED,
-                info.attempt,
-                type=HELD,
-                non_retryable=True,
-                category=ApplicationErrorCategory.BENIGN,
-            )
+            raise held(TENANT_PAUSED, reason, info.attempt)
         return await self.next.execute_activity(input)

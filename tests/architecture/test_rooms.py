@@ -21,6 +21,7 @@ from readmodel.database import Database
 from temporal.registry import JOB_TYPES, JobType
 from temporal.workers import QUEUES, build_worker
 from tests.fixtures_queue import system_providers
+from worker import payment_providers
 from workflows.job import JobWorkflow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +103,8 @@ def test_no_two_job_types_share_a_name_or_a_step() -> None:
 async def test_every_queue_is_served_under_its_own_name_with_known_providers(client: Client, tmp_path: Path) -> None:
     blobs = ObjectStore("memory://")
     async with step_providers(Settings(data_dir=tmp_path), blobs, processors=1) as providers:
-        known = {**providers, **system_providers(client, Database(Settings(data_dir=tmp_path).database))}
+        database = Database(Settings(data_dir=tmp_path).database)
+        known = {**providers, **payment_providers(client, database), **system_providers(client, database)}
 
     workers = [build_worker(client, queue, known, slots=1, drain=timedelta(0)) for queue in QUEUES]
 

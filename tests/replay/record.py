@@ -6,7 +6,6 @@ the workflow, not in the history: a job of that age may still be running.
 
 import asyncio
 import hashlib
-import json
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,8 +32,9 @@ from temporal.program import find_program
 from temporal.provisioning import provision
 from temporal.workers import build_worker
 from tests.fakes import FakeFetcher, FakeReader, MemoryHistory, photo
+from tests.replay.keeping import HISTORIES, keep
+from tests.replay.payments import record_payments
 
-HISTORIES = Path(__file__).parent / "histories"
 TYPE, TENANT = "photo_processing", "acme"
 URL = "https://shop.example/shelf.png"
 SOON = timedelta(milliseconds=50)
@@ -129,7 +129,8 @@ async def record() -> None:
                     handle = await story(bench)
                     with suppress(WorkflowFailureError):
                         await handle.result()
-                    _keep(story.__name__, (await handle.fetch_history()).to_json())
+                    keep(TYPE, story.__name__, (await handle.fetch_history()).to_json())
+            await record_payments(server.address)
 
 
 @asynccontextmanager
@@ -143,19 +144,6 @@ async def _bench(address: str) -> AsyncIterator[Bench]:
     given = {"blobs": blobs, "reader": bench.reader, "fetcher": bench.fetcher, "history": buffered}
     async with buffered.running(), build_worker(client, TYPE, given, slots=4, drain=timedelta(seconds=1)):
         yield bench
-
-
-def _keep(story: str, history: str) -> None:
-    file, told = HISTORIES / f"{TYPE}.{story}.json", json.loads(history)
-    file.write_text(json.dumps(_without_traces(told), indent=1) + "\n")
-    print(f"{file.name}: {len(told['events'])} events")
-
-
-def _without_traces(part: Any) -> Any:
-    """Return any part of a history without stack traces: they name folders of the machine it was recorded on."""
-    if isinstance(part, dict):
-        return {name: _without_traces(value) for name, value in part.items() if name != "stackTrace"}
-    return [_without_traces(value) for value in part] if isinstance(part, list) else part
 
 
 if __name__ == "__main__":
