@@ -33,6 +33,7 @@ class PaymentCircuit:
         self._rates = rates
         self._alerts = alerts
         self._job_type = job_type
+        self._key = f"{CIRCUIT_OPEN}:{job_type}"
 
     async def trip(self, reason: str) -> None:
         """Stop the queue and raise an alert; tripping it again changes nothing but the alert's count.
@@ -49,8 +50,7 @@ class PaymentCircuit:
                 Pause(job_type=self._job_type, tenant_id=ALL_TENANTS, reason=reason, actor=CIRCUIT_ACTOR, since=since)
             )
         message = f"{reason}; {self._job_type} jobs wait, and go on by themselves when that is over"
-        key = f"{CIRCUIT_OPEN}:{self._job_type}"
-        await self._alerts.raise_alert(key, CIRCUIT_OPEN, Severity.CRITICAL, message, job_type=self._job_type)
+        await self._alerts.raise_alert(self._key, CIRCUIT_OPEN, Severity.CRITICAL, message, job_type=self._job_type)
         with suppress(Unavailable):
             await self._rates.follow(self._job_type, self._pause)
 
@@ -73,6 +73,7 @@ class PaymentCircuit:
             log.info("%s stays stopped: %s", self._job_type, error)
             return False
         log.warning("%s goes on, slowly at first: the provider answers again", self._job_type)
+        await self._alerts.resolve(self._key)  # first: cut off after this, the next turn still finds the pause
         await self._pauses.lift(self._job_type, ALL_TENANTS, pause.since)
         await self._rates.limit(self._job_type, FIRST_RATE, "the provider answers again", CIRCUIT_ACTOR)
         return True

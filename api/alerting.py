@@ -27,9 +27,6 @@ class RulesBody(RequestBody):
         if len(kinds) != len(set(kinds)):
             msg = "there is one rule of each kind"
             raise ValueError(msg)
-        if AlertKind.CIRCUIT_OPEN in kinds:
-            msg = f"{AlertKind.CIRCUIT_OPEN.value} has no figures, so it has no rule"
-            raise ValueError(msg)
         unknown = {name for rule in rules for name in (*rule.job_types, *rule.thresholds)} - JOB_TYPES.keys()
         if unknown:
             msg = f"no job type '{min(unknown)[:100]}'"

@@ -18,6 +18,7 @@ from api.limits import BodyLimit
 from api.problems import REQUEST_ID, Problem
 from api.routes import (
     alerts,
+    analytics,
     bulk,
     bulk_actions,
     dead_letters,
@@ -55,6 +56,7 @@ _ROUTED = (
     uploads,
     workers,
     tenants,
+    analytics,
     alerts,
     webhooks,
     payments,

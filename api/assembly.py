@@ -6,7 +6,9 @@ from temporalio.client import Client
 
 from api.acceptance import Acceptance
 from api.admission import Admission
+from api.advice import AdviceDesk
 from api.alerting import AlertDesk
+from api.analytics import AnalyticsDesk
 from api.bulk import BulkAcceptance
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.cleaning import QueueCleaning
@@ -36,6 +38,7 @@ from contracts.ports import BlobStore, UrlCheck
 from readmodel.abuse import AbuseRecord
 from readmodel.alert_rules import AlertRules
 from readmodel.alerts import AlertBook
+from readmodel.analytics import Analytics
 from readmodel.bulk import BulkActions
 from readmodel.cleaning import Cleaning
 from readmodel.database import Database
@@ -100,18 +103,11 @@ def assemble(
     alerts = AlertBook(database)
     tail, workers = Tail(queries), WorkerRegistry(database)
     pausing = Pausing(pauses, control, Releases(client))
+    bulk = BulkAcceptance(intake, upload_check, dependencies, admission, relay)
+    statistics = Statistics(QueueStatistics(database), DeadLetters(database), workers, pausing)
+    cleaning = QueueCleaning(Cleaning(database))
     queue = QueueService(
-        acceptance,
-        lookup,
-        engine,
-        queries,
-        history,
-        relay,
-        pausing,
-        BulkAcceptance(intake, upload_check, dependencies, admission, relay),
-        Statistics(QueueStatistics(database), DeadLetters(database), workers, pausing),
-        QueueCleaning(Cleaning(database)),
-        upload_check,
+        acceptance, lookup, engine, queries, history, relay, pausing, bulk, statistics, cleaning, upload_check
     )
     services = Services(
         queue=queue,
@@ -137,6 +133,8 @@ def assemble(
         usage=UsageQueries(database),
         alerts=alerts,
         alert_desk=AlertDesk(alerts, AlertRules(database)),
+        analytics=AnalyticsDesk(Analytics(database)),
+        advice=AdviceDesk(database),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls),
         payments=PaymentDesk(PaymentBook(database), ProviderEventBook(database), engine, provider_events),
         temporal_ui_url=temporal_ui_url,

@@ -9,7 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.admission import Admission
+from api.advice import AdviceDesk
 from api.alerting import AlertDesk
+from api.analytics import AnalyticsDesk
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.explain import Explainer
 from api.feed import Feed
@@ -63,6 +65,8 @@ class Services:
     usage: UsageQueries
     alerts: AlertBook
     alert_desk: AlertDesk
+    analytics: AnalyticsDesk
+    advice: AdviceDesk
     webhooks: WebhookDesk
     payments: PaymentDesk
     temporal_ui_url: str | None = None

@@ -34,8 +34,6 @@ class AlertKind(StrEnum):
     """Dead jobs of a type."""
     OUTCOME_UNKNOWN = "payment_outcome_unknown"
     """Dead jobs of which nobody knows whether they took effect, payments above all."""
-    CIRCUIT_OPEN = "provider_circuit_open"
-    """Raised by whoever stops calling a provider, not from figures."""
     BUDGET = "budget"
     """Hours of processing that a tenant has used this month."""
 

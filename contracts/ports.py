@@ -342,6 +342,13 @@ class Alerts(Protocol):
             Unavailable: The database did not answer.
         """
 
+    async def resolve(self, key: str) -> int:
+        """Note that what alerts of this key are about is over; return how many were open. Safe to run twice.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
 
 class AbuseWatch(Protocol):
     """Slows down tenants whose jobs fail too often."""

@@ -11,7 +11,7 @@ from contracts.jobs import JobStatus
 from readmodel.cleaning import ENDED, Cleaning, EndedJobs
 from readmodel.database import Database
 from readmodel.intake import Intake
-from readmodel.rollups import Grain
+from readmodel.rollups import Grain, fold_minutes
 from readmodel.tables import (
     AlertRow,
     Base,
@@ -29,6 +29,8 @@ AT_ONCE = 2_000
 """Jobs that one sweep removes at most."""
 
 MINUTES_KEPT = timedelta(days=2)
+HOURS_KEPT = timedelta(days=92)
+DAY = timedelta(days=1)
 KEYS_KEPT = timedelta(hours=48)
 TOMBSTONES_KEPT = timedelta(days=60)
 """Longer than any Temporal server should keep the history of an ended job."""
@@ -39,7 +41,7 @@ DELIVERIES_KEPT = timedelta(days=30)
 """Ten times as long as one is tried."""
 
 _STRETCH = timedelta(minutes=30)
-"""Minutes whose roll-ups are removed in one transaction."""
+"""Minutes whose roll-ups are folded into their hour in one transaction."""
 _DAYS_OF_TENANT = "retentionDays"
 _STATUSES = tuple(sorted(ENDED))
 
@@ -64,7 +66,8 @@ class Retention:
         """
         removed = await self._sweep_jobs(now, limit)
         for table in (JobCountRow, JobDurationRow):
-            removed += await self._sweep_minutes(table, now - MINUTES_KEPT)
+            removed += await self._fold_minutes(table, now - MINUTES_KEPT)
+            removed += await self._sweep_hours(table, now - HOURS_KEPT)
         removed += await self._intake.forget_keys(now - KEYS_KEPT)
         buried = RemovedJobRow.removed_at < now - TOMBSTONES_KEPT
         removed += await self._delete_some(RemovedJobRow, RemovedJobRow.job_id, buried, limit)
@@ -100,15 +103,23 @@ class Retention:
             rows = (await connection.execute(select(TenantLimitsRow.tenant_id, TenantLimitsRow.limits))).all()
         return {tenant_id: _own_days(limits.get(_DAYS_OF_TENANT)) for tenant_id, limits in rows}
 
-    async def _sweep_minutes(self, table: type[JobCountRow | JobDurationRow], before: datetime) -> int:
-        removed, minutes = 0, table.grain == Grain.MINUTE
+    async def _sweep_hours(self, table: type[JobCountRow | JobDurationRow], before: datetime) -> int:
+        async with self._database.write() as connection:
+            oldest = await connection.scalar(select(func.min(table.at)).where(table.grain == Grain.HOUR))
+            if oldest is None or oldest >= before:
+                return 0
+            old = delete(table).where(table.grain == Grain.HOUR, table.at < min(oldest + DAY, before))
+            return (await connection.execute(old)).rowcount
+
+    async def _fold_minutes(self, table: type[JobCountRow | JobDurationRow], before: datetime) -> int:
+        folded, minutes = 0, table.grain == Grain.MINUTE
         while True:
             async with self._database.write() as connection:
                 oldest = await connection.scalar(select(func.min(table.at)).where(minutes))
                 if oldest is None or oldest >= before:
-                    return removed
-                old = delete(table).where(minutes, table.at < min(oldest + _STRETCH, before))
-                removed += (await connection.execute(old)).rowcount
+                    return folded
+                hour_ends = Grain.HOUR.begin(oldest) + timedelta(hours=1)
+                folded += await fold_minutes(connection, table, min(oldest + _STRETCH, hour_ends, before))
 
     async def _delete_some(
         self, table: type[Base], key: InstrumentedAttribute[str], condition: ColumnElement[bool], limit: int

@@ -6,11 +6,11 @@ changes how a job ended takes out what it counted before and puts in what it cou
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, delete, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.jobs import JobHeader
@@ -24,7 +24,9 @@ class Grain(StrEnum):
     """How long a stretch of time one roll-up row is about."""
 
     MINUTE = "minute"
-    """Kept for two days, see retention.py."""
+    """Kept for two days; then they are folded into hours, see retention.py."""
+    HOUR = "hour"
+    """UTC, made of minutes that are too old to be kept; so an hour is its row and the minutes that are left of it."""
     DAY = "day"
     """UTC, kept for good."""
     TOTAL = "total"
@@ -35,11 +37,15 @@ class Grain(StrEnum):
         minute = at.astimezone(UTC).replace(second=0, microsecond=0)
         if self is Grain.MINUTE:
             return minute
+        if self is Grain.HOUR:
+            return minute.replace(minute=0)
         return ALL_TIME if self is Grain.TOTAL else minute.replace(hour=0, minute=0)
 
 
 ALL_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the rows of all time stand."""
+WRITTEN = (Grain.MINUTE, Grain.DAY, Grain.TOTAL)
+"""What every end is counted in."""
 
 
 class Measure(StrEnum):
@@ -106,7 +112,7 @@ class RollUps:
         await _add(connection, JobDurationRow, ("count",), durations)
 
     def _add(self, end: End, sign: int) -> None:
-        for grain in Grain:
+        for grain in WRITTEN:
             place = (grain.value, grain.begin(end.at), end.job_type, end.tenant_id)
             sums = self._counts[*place, end.status]
             for index, value in enumerate((1, end.wait_ms or 0, end.run_ms or 0)):
@@ -129,3 +135,30 @@ async def _add(
     added = {name: columns[name] + insert.excluded[name] for name in sums}
     upsert = insert.on_conflict_do_update(index_elements=keys, set_=added)
     await connection.execute(upsert, [dict(zip((*keys, *sums), row, strict=True)) for row in rows])
+
+
+async def fold_minutes(connection: AsyncConnection, table: type[JobCountRow | JobDurationRow], end: datetime) -> int:
+    """Put the minutes before an instant, all of one hour, into that hour's rows; return how many rows it has of them.
+
+    A count that somebody adds to one of these minutes meanwhile is folded the next time, or with them: none is lost.
+    """
+    keys = [column.name for column in table.__table__.primary_key if column.name not in {"grain", "at"}]
+    sums = [column.name for column in table.__table__.columns if not column.primary_key]
+    old = (table.grain == Grain.MINUTE, table.at < end)
+    hour = Grain.HOUR.begin(end - timedelta(microseconds=1))
+    source: Any = table.__table__  # Any: a table, or the rows that a statement deletes
+    if connection.dialect.name == "postgresql":
+        source = delete(table).where(*old).returning(*(getattr(table, name) for name in (*keys, *sums))).cte("gone")
+    by = [source.c[name] for name in keys]
+    folded = select(
+        literal(Grain.HOUR.value), literal(hour, table.at.type), *by, *(func.sum(source.c[name]) for name in sums)
+    ).group_by(*by)
+    if connection.dialect.name == "sqlite":  # one writer at a time, so two statements are as good as one
+        folded = folded.where(*old)
+    insert = insert_into(connection, table).from_select(["grain", "at", *keys, *sums], folded)
+    added = {name: table.__table__.columns[name] + insert.excluded[name] for name in sums}
+    upsert = insert.on_conflict_do_update(index_elements=["grain", "at", *keys], set_=added)
+    rows = (await connection.execute(upsert)).rowcount
+    if connection.dialect.name == "sqlite":
+        await connection.execute(delete(table).where(*old))
+    return rows

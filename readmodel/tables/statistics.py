@@ -11,7 +11,8 @@ from readmodel.tables.base import Base
 class JobCountRow(Base):
     """Jobs that ended in one stretch of time; sums in milliseconds.
 
-    `grain`: `minute` (kept two days), `day`, or `total` for all time, which stands at the beginning of 1970.
+    `grain`: `minute` (kept two days), `hour` (made of those), `day`, or `total` for all time, which stands at the
+    beginning of 1970.
     """
 
     __tablename__ = "job_counts"
@@ -29,7 +30,8 @@ class JobCountRow(Base):
 class JobDurationRow(Base):
     """How many of the jobs that ended in one stretch of time waited, or ran, about so long (see `bucket`).
 
-    `grain`: `minute` or `day`. `measure`: `wait` or `run`. `bucket`: a step of a logarithmic scale of milliseconds.
+    `grain`: `minute`, `hour` or `day`. `measure`: `wait` or `run`. `bucket`: a step of a logarithmic scale of
+    milliseconds.
     """
 
     __tablename__ = "job_durations"

@@ -109,7 +109,7 @@ async def test_rules_are_data_with_defaults_that_only_the_platforms_admin_replac
         ({**DEAD, "threshold": -1}, "rules.0.threshold"),
         ({**DEAD, "jobTypes": ["none"]}, "rules"),
         ({**DEAD, "color": "red"}, "rules.0.color"),
-        ({**DEAD, "kind": "provider_circuit_open"}, "rules"),
+        ({**DEAD, "kind": "circuit_open"}, "rules.0.kind"),
     ],
 )
 async def test_a_rule_that_makes_no_sense_is_refused_by_field(api: Api, rule: dict[str, Any], path: str) -> None:

@@ -70,8 +70,10 @@ async def test_it_goes_on_slowly_when_the_provider_answers_again(
         rates = []
         while await circuit.turn(stripe):
             rates.append((await control.state(TYPE)).limit_per_second)
+    open_alerts, _ = await api.services.alerts.list(None, 10, resolved=False)
 
     assert closed
+    assert open_alerts == []
     assert (at_first, rates[:2]) == (FIRST_RATE, [GROWTH, GROWTH**2])
     assert rates[-1] >= LAST_RATE
     assert (done["status"], done["attempts"]) == ("completed", 1)

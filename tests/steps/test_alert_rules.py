@@ -81,5 +81,5 @@ def test_a_rule_that_could_never_clear_is_refused() -> None:
 
 
 def test_every_figure_has_a_default_rule_and_a_budget_is_nobodys_until_it_is_set() -> None:
-    assert set(DEFAULT_RULES) == set(AlertKind) - {AlertKind.CIRCUIT_OPEN}
+    assert set(DEFAULT_RULES) == set(AlertKind)
     assert [rule.kind for rule in DEFAULT_RULES.values() if not rule.enabled] == [AlertKind.BUDGET]
