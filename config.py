@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ADMIN_KEY_FILE = "admin.key"
+SESSION_KEY_FILE = "session.key"
 
 
 class Settings(BaseSettings):
@@ -23,6 +24,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(default=None, description="postgresql+asyncpg://… or sqlite; SQLite in data_dir")
     object_store_url: str | None = Field(default=None, description="file://…, s3://bucket/prefix; a folder in data_dir")
     admin_key: SecretStr | None = Field(default=None, description="the platform admin's key; made at first start")
+    session_secret: SecretStr | None = Field(
+        default=None, min_length=24, description="signs the dashboard's sessions; made at first start"
+    )
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=1, le=65535)
     temporal_ui_url: str | None = Field(default=None, description="where people find the Temporal Web UI")
@@ -93,6 +97,11 @@ class Settings(BaseSettings):
             return self.admin_key.get_secret_value()
         return kept_admin_key(self.data_dir)
 
+    def the_session_secret(self) -> str:
+        """Return what signs sessions: kept like the admin's key, and another one as soon as that key is another one."""
+        kept = self.session_secret.get_secret_value() if self.session_secret else None
+        return f"{kept or _kept(self.data_dir, SESSION_KEY_FILE)} {self.the_admin_key()}"
+
 
 def _is_live(key: SecretStr) -> bool:
     return key.get_secret_value().startswith(("sk_live_", "rk_live_"))
@@ -100,10 +109,14 @@ def _is_live(key: SecretStr) -> bool:
 
 def kept_admin_key(data_dir: Path) -> str:
     """Return the key kept in the data folder, made at the first call; readable by its owner only."""
-    path = data_dir / ADMIN_KEY_FILE
+    return _kept(data_dir, ADMIN_KEY_FILE)
+
+
+def _kept(data_dir: Path, name: str) -> str:
+    path = data_dir / name
     data_dir.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        with tempfile.NamedTemporaryFile("w", dir=data_dir, prefix=ADMIN_KEY_FILE) as file:  # made with mode 0600
+        with tempfile.NamedTemporaryFile("w", dir=data_dir, prefix=name) as file:  # made with mode 0600
             file.write(f"sq_{secrets.token_urlsafe(32)}")
             file.flush()
             with suppress(FileExistsError):  # another process was quicker

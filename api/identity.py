@@ -6,14 +6,17 @@ A caller sees a job by its id alone: the id begins with the tenant, so scope is 
 import hashlib
 import hmac
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from contracts.errors import Forbidden, InvalidInput, NotFound, Unauthorized, Unavailable
 from contracts.values import PLATFORM, tenant_of
-from readmodel.keys import ApiKeys
+from readmodel.keys import ApiKey, ApiKeys
 
+ADMIN = "admin"
+"""Id of the platform admin's key, which is no row: it comes from the settings."""
 NOT_VALID = "this key is not valid"
 
 
@@ -180,8 +183,8 @@ class Authenticator:
             raise Unauthorized(msg)
         digest = hashlib.sha256(secret.encode()).digest()
         if hmac.compare_digest(digest, self._admin):
-            return Caller("admin", "admin", PLATFORM, scope)
-        known = await self._known(digest, secret)
+            return Caller(ADMIN, "admin", PLATFORM, scope)
+        known = await self._known(digest, lambda: self._keys.find(secret))
         if known.tenant_id == PLATFORM:
             return Caller(known.key_id, known.role, PLATFORM, scope, known.job_types)
         if scope not in {None, known.tenant_id}:
@@ -189,11 +192,22 @@ class Authenticator:
             raise Forbidden(msg)
         return known
 
+    async def holder(self, key_id: str) -> Caller:
+        """Return who holds the key of this id, for those who proved it before and kept a signed note of it.
+
+        Raises:
+            Unauthorized: There is no such key any more.
+            Unavailable: The key is not known here and the database does not answer.
+        """
+        if key_id == ADMIN:
+            return Caller(ADMIN, "admin", PLATFORM)
+        return await self._known(key_id.encode(), lambda: self._keys.get(key_id))
+
     def forget(self) -> None:
         """Look every key up again."""
         self._seen.clear()
 
-    async def _known(self, digest: bytes, secret: str) -> Caller:
+    async def _known(self, digest: bytes, find: Callable[[], Awaitable[ApiKey | None]]) -> Caller:
         now = time.monotonic()
         at, caller = self._seen.get(digest, (-self.STALE_SECONDS, None))
         if caller and caller.expires_at and caller.expires_at <= datetime.now(UTC):
@@ -201,7 +215,7 @@ class Authenticator:
         if caller and now - at < self.FRESH_SECONDS:
             return caller
         try:
-            record = await self._keys.find(secret)
+            record = await find()
         except Unavailable:
             if caller and now - at < self.STALE_SECONDS:
                 return caller

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, insert, or_, select, update
 
 from readmodel.columns import utc_now
 from readmodel.database import Database
@@ -71,8 +71,15 @@ class ApiKeys:
 
     async def find(self, secret: str) -> ApiKey | None:
         """Return the key of a secret; None when there is none, or it is revoked or expired."""
+        return await self._valid(ApiKeyRow.hash == _hash(secret))
+
+    async def get(self, key_id: str) -> ApiKey | None:
+        """Return the key of this id; None when there is none, or it is revoked or expired."""
+        return await self._valid(ApiKeyRow.id == key_id)
+
+    async def _valid(self, which: ColumnElement[bool]) -> ApiKey | None:
         query = select(ApiKeyRow.__table__).where(
-            ApiKeyRow.hash == _hash(secret),
+            which,
             ApiKeyRow.revoked_at.is_(None),
             or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > self._clock()),
         )
