@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AnyHttpUrl, Field, StringConstraints, UrlConstraints, model_validator
+from pydantic import AnyHttpUrl, ConfigDict, Field, StringConstraints, UrlConstraints, model_validator
 
 from contracts.jobs import JobPayload, Progress
 from contracts.values import Instant, WireModel
@@ -53,6 +53,21 @@ class PhotoRef(WireModel):
 
 class PhotoInput(JobPayload):
     """A batch of photos to read."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "photos": [
+                        {"url": "https://shop.example/shelf-1.jpg"},
+                        {"url": "https://shop.example/shelf-2.jpg"},
+                    ],
+                    "sequenceType": "collection_inventory",
+                    "description": "the shelf beside the door",
+                }
+            ]
+        }
+    )
 
     photos: tuple[PhotoRef, ...] = Field(min_length=1, max_length=MAX_PHOTOS)
     sequence_type: SequenceType = SequenceType.GENERAL

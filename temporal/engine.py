@@ -71,6 +71,11 @@ class TemporalEngine:
     def __init__(self, client: Client) -> None:
         self._client = client
 
+    @property
+    def namespace(self) -> str:
+        """Temporal's namespace, for links to its Web UI."""
+        return self._client.namespace
+
     async def start(self, header: JobHeader, payload: Any) -> bool:
         """Start the job's workflow; False when it was started before, which is as good.
 
