@@ -49,10 +49,13 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
     client = await connect([*tracing, queue_plugin(blobs)], lazy=True)
     services, relay = services_of(settings, client, blobs, database)
     app = create_app(services)
+    from dashboard.mount import mount_dashboard  # a second of loading that only this process needs
+
+    mount_dashboard(app, services, settings.the_session_secret())
     if tracing:
         from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
-        FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz,static-offline-docs")
+        FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz,static-offline-docs,dashboard")
     prepared = await _migrated(database)
     try:
         async with beside(prepare(client, database, migrated=prepared)), relay.running():

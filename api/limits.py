@@ -10,7 +10,7 @@ from api.problems import answer
 
 MIB = 1024 * 1024
 BODY_LIMIT_BYTES = 2 * MIB
-LIMITS_BY_PATH: Mapping[str, int | None] = {"/v1/uploads": None, "/v1/jobs/bulk": 32 * MIB}
+LIMITS_BY_PATH: Mapping[str, int | None] = {"/v1/uploads": None, "/dashboard/upload": None, "/v1/jobs/bulk": 32 * MIB}
 """Paths with a limit of their own; uploads measure their bodies themselves."""
 
 

@@ -1,0 +1,64 @@
+"""Alerts: what a person should look at, until somebody says that they did."""
+
+from collections.abc import Sequence
+
+from api.identity import Caller, Right
+from api.routes import alerts as routes
+from contracts.alerts import Alert
+from dashboard.frame import box, head, link, text
+from dashboard.pages.paged import ROWS, PagedTable
+from dashboard.parts.table import Column, Empty, Row
+from dashboard.tab import Tab
+from dashboard.words import ROOT, jobs_link, said
+
+COLUMNS = (
+    Column("severity", "Severity", "status"),
+    Column("what", "What", "link", "long"),
+    Column("kind", "Kind"),
+    Column("tenant", "Tenant", style="wide"),
+    Column("count", "Times", "number"),
+    Column("since", "Since", "time"),
+    Column("last", "Last", "time", "wide"),
+    Column("do", "", "actions"),
+)
+
+
+async def build(tab: Tab) -> None:
+    """Make the page."""
+    every = tab.request.query_params.get("all") == "1"
+    with head("Alerts", "all, also those that were looked at" if every else "that nobody has looked at yet"):
+        text("span", "live", "live")
+    with box(style="chips"):
+        link("Open", f"{ROOT}/alerts", "chip" if every else "chip on")
+        link("All", f"{ROOT}/alerts?all=1", "chip on" if every else "chip")
+
+    async def load(caller: Caller, cursor: str | None) -> tuple[Sequence[Row], str | None]:
+        page = await routes.list_alerts(tab.here, caller, ROWS, cursor, None if every else False)
+        return [_row(tab, alert) for alert in page.items], page.next_cursor
+
+    async def act(alert_id: str, _: str) -> None:
+        await tab.act(lambda caller: routes.acknowledge(alert_id, tab.here, caller), "Noted.")
+        await table.show()
+
+    fine = Empty("Nothing to look at", "What needs a person shows up here, such as a tenant that was slowed down.")
+    table = PagedTable(tab, "Alerts", COLUMNS, fine, load, act)
+    await table.begin()
+
+
+def _row(tab: Tab, alert: Alert) -> Row:
+    wire = alert.to_wire()
+    seen = f"looked at by {alert.acknowledged_by}" if alert.acknowledged_by else ""
+    href = jobs_link(f"tenant:{alert.tenant_id}") if alert.tenant_id else ""
+    open_still = alert.acknowledged_at is None and tab.may(Right.JOBS_DECIDE)
+    return {
+        "id": alert.id,
+        "tone": "off" if alert.acknowledged_at else "",
+        "severity": alert.severity.value,
+        "what": {"text": alert.message, "href": href, "note": seen},
+        "kind": said(alert.kind),
+        "tenant": alert.tenant_id,
+        "count": alert.count,
+        "since": wire["createdAt"],
+        "last": wire["lastAt"],
+        "do": [{"name": "seen", "label": "Looked at"}] if open_still else [],
+    }

@@ -1,0 +1,70 @@
+"""Payloads and results: hidden until somebody says why they must be seen."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nicegui.element import Element
+
+from api.identity import Caller, Right
+from dashboard.frame import box, button, card, text
+from dashboard.parts.dialog import dialog
+from dashboard.parts.fields import Field
+from dashboard.tab import Tab
+from dashboard.words import pretty
+
+log = logging.getLogger("spaces.dashboard")
+
+LARGEST_SHOWN = 200_000
+"""Characters; more is read by the API."""
+LONGEST_REASON = 500
+
+Read = Callable[[Caller], Awaitable[Any]]
+"""Reads what is hidden. Any: JSON."""
+
+
+def in_confidence(tab: Tab, title: str, name: str, read: Read) -> Element:
+    """Make a card that shows what `read` gives after a reason was given; who looked at `name`, and why, is logged."""
+    with card(title) as made:
+        inside = box(style="stack")
+    with inside:
+        if tab.may(Right.PAYLOADS_READ):
+            with box(style="row-line"):
+                button("Reveal", lambda: _ask(tab, title, name, read, inside), "small", symbol="visibility")
+                text("span", "may hold personal data; you are asked why", "muted")
+        else:
+            text("p", "Your key may not read payloads and results (payloads:read).", "muted")
+    return made
+
+
+async def _ask(tab: Tab, title: str, name: str, read: Read, inside: Element) -> None:
+    with inside, dialog(f"Reveal the {title.lower()}") as asked:
+        text("p", "It may hold personal data. Your reason is logged, with your key.", "muted")
+        reason = Field("Reason", required=True)
+        with box(style="end"):
+            button("Cancel", lambda: asked.submit(False))
+            button("Reveal", lambda: asked.submit(True), "primary")
+    while await asked:
+        if why := reason.value.strip()[:LONGEST_REASON]:
+            await _reveal(tab, title, name, read, inside, why)
+            break
+        reason.refuse("Say why.")
+    asked.delete()
+
+
+async def _reveal(tab: Tab, title: str, name: str, read: Read, inside: Element, why: str) -> None:
+    async def looked(caller: Caller) -> tuple[Any]:
+        caller.must(Right.PAYLOADS_READ)
+        value = await read(caller)
+        log.info("revealed", extra={"what": f"{title.lower()} of {name}", "actor": caller.actor, "reason": why})
+        return (value,)
+
+    found = await tab.act(looked)
+    if found is None:
+        return
+    words = pretty(found[0])
+    inside.clear()
+    with inside:
+        if len(words) > LARGEST_SHOWN:
+            text("p", f"Shown are the first {LARGEST_SHOWN:,} of {len(words):,} characters.", "notice")
+        text("pre", words[:LARGEST_SHOWN], "data").props("tabindex=0")

@@ -1,0 +1,161 @@
+"""Queues: how each stands, and pausing one for all tenants or for one, with a reason and an end."""
+
+from datetime import UTC, datetime, timedelta
+
+from nicegui.element import Element
+
+from api.identity import Right
+from api.pausing import PauseBody, ResumeBody
+from api.statistics import QueueStats
+from contracts.pauses import Pause
+from contracts.values import PLATFORM
+from dashboard.frame import box, button, card, head, text
+from dashboard.pages.overview import queue_state, waiting_bar
+from dashboard.parts.dialog import dialog
+from dashboard.parts.fields import Choice, Field
+from dashboard.parts.moment import Moment
+from dashboard.parts.table import Column, Empty, Table
+from dashboard.parts.tiles import Tile, Tiles
+from dashboard.tab import Tab
+from dashboard.words import ROOT, jobs_link, percent, said
+
+EVERY_SECONDS = 2.0
+ENDS = {
+    "": "until somebody resumes",
+    "15": "for 15 minutes",
+    "60": "for an hour",
+    "480": "for 8 hours",
+    "1440": "for a day",
+}
+
+WAITING_COLUMNS = (Column("waiting", "Waiting, by priority", "bar"),)
+SPAN_COLUMNS = (
+    Column("name", "Last hour"),
+    Column("p50", "p50", "ms"),
+    Column("p95", "p95", "ms"),
+    Column("p99", "p99", "ms"),
+)
+
+
+async def build(tab: Tab) -> None:
+    """Make the page."""
+    now = await tab.summary()
+    with head("Queues", "one for each job type"):
+        text("span", "live", "live")
+    cards = {queue.job_type: QueueCard(tab, queue) for queue in now.queues}
+
+    async def refresh() -> None:
+        for queue in (await tab.summary()).queues:
+            if queue.job_type in cards:
+                cards[queue.job_type].show(queue)
+
+    tab.keep(refresh, every=EVERY_SECONDS, gap=1.0)
+
+
+class QueueCard:
+    """How one queue stands."""
+
+    def __init__(self, tab: Tab, queue: QueueStats) -> None:
+        self._tab = tab
+        self._job_type = queue.job_type
+        self._pauses: tuple[Pause, ...] | None = None
+        with card() as place:
+            place.props(f"id={queue.job_type}")
+            with box(style="card-head"):
+                text("h2", said(queue.job_type))
+                self._state = text("span", "", "status")
+                if tab.may(Right.QUEUES_CONTROL):
+                    with box(style="end"):
+                        button("Pause", self._pause, "small", symbol="pause")
+            self._in_force = box(style="stack")
+            self._tiles = Tiles(f"Figures of {said(queue.job_type)}")
+            with box(style="two"):
+                self._spans = Table("Durations", SPAN_COLUMNS, Empty("No job ended in the last hour"))
+                self._waiting = Table("Waiting jobs", WAITING_COLUMNS, Empty("Nothing waits"))
+        self.show(queue)
+
+    def show(self, queue: QueueStats) -> None:
+        """Show these figures."""
+        state = queue_state(queue)
+        self._state.set_text(state.replace("_", " "))
+        self._state.classes(replace=f"status s-{state}")
+        self._tiles.show(_tiles(queue))
+        self._spans.show(
+            [
+                {"id": "wait", "name": "Wait", **vars(queue.wait_time)},
+                {"id": "run", "name": "Run", **vars(queue.processing_time)},
+            ]
+        )
+        self._waiting.show([{"id": "waiting", "waiting": waiting_bar(queue)}])
+        if queue.pauses != self._pauses:
+            self._pauses = queue.pauses
+            self._in_force.clear()
+            with self._in_force:
+                for pause in queue.pauses:
+                    _notice(self._tab, pause, self._resume)
+
+    async def _pause(self) -> None:
+        caller = self._tab.caller
+        with dialog(f"Pause {said(self._job_type)}") as asked:
+            text("p", "Running steps finish, nothing is lost. New jobs are accepted and wait.", "muted")
+            tenant = Field("Tenant", help="empty: all tenants") if caller.sees is None else None
+            reason = Field("Reason", required=True, help="everybody who waits sees it")
+            end = Choice("How long", ENDS)
+            with box(style="end"):
+                button("Cancel", lambda: asked.submit(False))
+                button("Pause", lambda: asked.submit(True), "primary")
+        while await asked:
+            until = datetime.now(UTC) + timedelta(minutes=int(end.value)) if end.value else None
+            whom = {"tenant_id": tenant.value.strip() or None} if tenant else {}
+            said_so: dict[str, object] = {"reason": reason.value, "until": until, **whom}
+            if await self._paused(said_so):
+                break
+        asked.delete()
+
+    async def _paused(self, said_so: dict[str, object]) -> bool:
+        queue = await self._tab.act(
+            lambda caller: self._tab.here.queue.pause_queue(
+                caller, self._job_type, PauseBody.model_validate(said_so, by_name=True)
+            ),
+            "Paused.",
+        )
+        if queue:
+            self.show(queue)
+        return queue is not None
+
+    async def _resume(self, pause: Pause) -> None:
+        body = ResumeBody(tenant_id=pause.tenant_id)
+        queue = await self._tab.act(
+            lambda caller: self._tab.here.queue.resume_queue(caller, self._job_type, body), "It goes on."
+        )
+        if queue:
+            self.show(queue)
+
+
+def _notice(tab: Tab, pause: Pause, resume: object) -> Element:
+    every = pause.tenant_id == PLATFORM
+    with box(style="notice row-line") as made:
+        text("strong", "Paused for all tenants" if every else f"Paused for {pause.tenant_id}")
+        text("span", f"{pause.reason} ({pause.actor})")
+        Moment(pause.since, prefix="since ")
+        if pause.until:
+            Moment(pause.until, prefix="ends ")
+        if tab.may(Right.QUEUES_CONTROL) and tab.caller.sees in {None, pause.tenant_id}:
+            button("Resume", lambda: resume(pause), "small")  # type: ignore[operator]  # a coroutine function
+    return made
+
+
+def _tiles(queue: QueueStats) -> list[Tile]:
+    name = queue.job_type
+    return [
+        Tile("Waiting", sum(queue.depth.values()), href=jobs_link(f"type:{name} status:pending")),
+        Tile("Oldest", queue.oldest_waiting_seconds or None, kind="seconds"),
+        Tile("Active", queue.active, href=jobs_link(f"type:{name} status:processing")),
+        Tile("Retrying", queue.retrying, href=jobs_link(f"type:{name} status:retrying")),
+        Tile("Dead", queue.dead, href=f"{ROOT}/dead-letters", tone="bad" if queue.dead else ""),
+        Tile("Per minute", round(queue.jobs_per_minute, 1)),
+        Tile("Success", percent(queue.success_rate), "" if queue.success_rate is None else "%"),
+        Tile("Completed", queue.completed, href=jobs_link(f"type:{name} status:completed")),
+        Tile("Failed", queue.failed, href=jobs_link(f"type:{name} status:failed")),
+        Tile("Workers", queue.workers, href=f"{ROOT}/workers"),
+    ]

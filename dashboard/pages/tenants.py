@@ -1,0 +1,194 @@
+"""Tenants: who used how much of the workers, and what each may use."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from api.identity import Caller, Right
+from api.routes import tenants as routes
+from contracts.values import PLATFORM
+from dashboard.frame import box, button, card, head, link, text
+from dashboard.pages.paged import PagedTable
+from dashboard.parts.dialog import dialog
+from dashboard.parts.fields import Field
+from dashboard.parts.table import Column, Empty, Row, Table
+from dashboard.parts.tiles import Tile, Tiles
+from dashboard.tab import Tab
+from dashboard.words import ROOT, jobs_link, percent, said
+from readmodel.usage import DayOfUse, TenantUse
+
+DAYS = 7
+MOST = 200
+PAGE = f"{ROOT}/tenants"
+COLUMNS = (
+    Column("tenant", "Tenant", "link"),
+    Column("jobs", "Jobs", "number"),
+    Column("failed", "Failed", "number"),
+    Column("seconds", "Work", "seconds"),
+    Column("share", "Share of all work", "bar"),
+    Column("limits", "", "link"),
+)
+DAY_COLUMNS = (
+    Column("day", "Day (UTC)"),
+    Column("type", "Type"),
+    Column("jobs", "Jobs", "number"),
+    Column("completed", "Completed", "number"),
+    Column("failed", "Failed", "number"),
+    Column("cancelled", "Cancelled", "number", "wide"),
+    Column("seconds", "Work", "seconds"),
+)
+
+
+async def build(tab: Tab) -> None:
+    """Make the list; a shop's own key has only one to look at."""
+    if tab.caller.sees is not None:
+        await TenantPage(tab, tab.caller.sees).build()
+        return
+    with head("Tenants", f"with jobs that ended within {DAYS} days, most work first"):
+        name = Field("", placeholder="a tenant's name")
+        button("Open", lambda: tab.go(f"{PAGE}/{quote(name.value.strip(), safe='')}"))
+
+    async def load(caller: Caller, _: str | None) -> tuple[Sequence[Row], str | None]:
+        caller.must(Right.JOBS_READ)
+        now = datetime.now(UTC)
+        uses = await tab.here.usage.by_tenant(now - timedelta(days=DAYS), now, MOST)
+        total = sum(use.seconds for use in uses) or 1
+        return [_row(use, use.seconds / total) for use in uses], None
+
+    empty = Empty(
+        "No tenant had a job that ended", "Tenants are whoever submits jobs; there is nothing to set up first."
+    )
+    await PagedTable(tab, "Tenants", COLUMNS, empty, load).begin(every=10.0)
+
+
+async def build_one(tab: Tab) -> None:
+    """Make the page of one tenant."""
+    await TenantPage(tab, str(tab.request.path_params["tenant_id"])).build()
+
+
+class TenantPage:
+    """The page of one tenant."""
+
+    def __init__(self, tab: Tab, tenant_id: str) -> None:
+        self._tab = tab
+        self._id = tenant_id
+
+    async def build(self) -> None:
+        """Make the elements.
+
+        Raises:
+            NotFound: It is another tenant than the caller's.
+        """
+        caller, here = await self._tab.who(), self._tab.here
+        limits = await routes.get_limits(self._id, here, caller)
+        usage = await routes.usage(self._id, here, caller)
+        with head(self._id):
+            link("Its jobs", jobs_link(f"tenant:{self._id}"), "btn")
+            if self._tab.may(Right.LIMITS_MANAGE) and caller.tenant_id == PLATFORM:
+                button("Change limits", self._change, "primary", symbol="tune")
+        self._slowed = text("p", "", "notice bad")
+        self._tiles = Tiles("What it may use")
+        self._show(limits, usage.pending)
+        with card("What it used", "last 30 days, by day and job type", "flush"):
+            none = Empty("Nothing ended in the last 30 days")
+            Table("Use by day", DAY_COLUMNS, none, rows=[_day(day) for day in usage.items])
+
+    def _show(self, limits: routes.LimitsView, pending: int) -> None:
+        slow = limits.slowdown
+        if slow:
+            until = slow.until.strftime("%H:%M UTC")
+            self._slowed.set_text(f"Slowed down to {percent(slow.factor)} % until {until}: {slow.reason}")
+        self._slowed.set_visibility(slow is not None)
+        rates = ", ".join(f"{said(kind)} {rate}" for kind, rate in limits.execute_per_minute.items())
+        by = f"decided by {limits.updated_by}" if limits.updated_by else "the platform's default"
+        most = limits.max_pending
+        self._tiles.show(
+            [
+                Tile("Waiting now", pending, note="" if most is None else f"of at most {most:,}"),
+                Tile("Submit", _or_any(limits.submit_per_minute), "per min", by),
+                Tile("Begin", rates or "any", "per min" if rates else "", "by job type"),
+                Tile("Weight", limits.weight, note="share against others"),
+                Tile("Kept", limits.retention_days or "as usual", "days" if limits.retention_days else ""),
+            ]
+        )
+
+    async def _change(self) -> None:
+        now = await self._tab.act(lambda caller: routes.get_limits(self._id, self._tab.here, caller))
+        if now is None:
+            return
+        with dialog(f"Limits of {self._id}") as asked:
+            with box(style="fields"):
+                submit = Field(
+                    "Submit per minute", value=_said(now.submit_per_minute), kind="number", help="empty: no limit"
+                )
+                pending = Field("Waiting jobs", value=_said(now.max_pending), help="empty: no limit")
+                weight = Field("Weight", value=str(now.weight), help="0.1 to 10")
+            with box(style="end"):
+                button("Cancel", lambda: asked.submit(False))
+                button("Decide", lambda: asked.submit(True), "primary")
+        kept = now.model_dump(by_alias=True, include={"execute_per_minute", "quiet_hours", "retention_days"})
+        while await asked:
+            said_so: dict[str, Any] = {
+                "submitPerMinute": _number(submit.value),
+                "maxPending": _number(pending.value),
+                "weight": _number(weight.value) or 1.0,
+            }
+            if await self._decided(kept | said_so):
+                break
+        asked.delete()
+
+    async def _decided(self, said_so: dict[str, Any]) -> bool:
+        limits = await self._tab.act(
+            lambda caller: routes.put_limits(
+                self._id, routes.LimitsBody.model_validate(said_so), self._tab.here, caller
+            ),
+            "Every API process follows within a second.",
+        )
+        if limits:
+            usage = await routes.usage(self._id, self._tab.here, await self._tab.who())
+            self._show(limits, usage.pending)
+        return limits is not None
+
+
+def _row(use: TenantUse, share: float) -> Row:
+    href = f"{PAGE}/{quote(use.tenant_id, safe='')}"
+    return {
+        "id": use.tenant_id,
+        "href": href,
+        "tenant": {"text": use.tenant_id, "href": href},
+        "jobs": use.jobs,
+        "failed": use.failed,
+        "seconds": use.seconds,
+        "share": {"text": f"{percent(share)} %", "parts": [{"class": "", "share": share}]},
+        "limits": {"text": "limits and use", "href": href},
+    }
+
+
+def _day(day: DayOfUse) -> Row:
+    return {
+        **day.model_dump(exclude={"day", "job_type"}),
+        "id": f"{day.day} {day.job_type}",
+        "day": day.day.isoformat(),
+        "type": said(day.job_type),
+    }
+
+
+def _or_any(limit: int | None) -> int | str:
+    return "any" if limit is None else limit
+
+
+def _said(limit: int | None) -> str:
+    return "" if limit is None else str(limit)
+
+
+def _number(typed: str) -> Any:
+    if not typed.strip():
+        return None
+    try:
+        return int(typed)
+    except ValueError:
+        try:
+            return float(typed)
+        except ValueError:
+            return typed

@@ -1,0 +1,97 @@
+"""A table: rows that the server sends and the browser shows, with times that count on and rows that can be selected."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nicegui.element import Element
+from nicegui.events import GenericEventArguments
+
+Row = dict[str, Any]
+"""Cells by column name; `id` names the row, `href` is where a click on it leads. Any: JSON."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column. `kind` says how its cells are shown.
+
+    kind: text, mono, link ({text, href, note}), status, time (how long ago), stamp (date and time), ms, seconds,
+        number, bytes, tags, bar ({text, parts}), actions ([{name, label, class}])
+    style: further CSS classes; `wide` and `broad` leave the column out on narrow screens
+    """
+
+    name: str
+    label: str
+    kind: str = "text"
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Empty:
+    """What stands in the place of rows when there are none: what that means, and what to do."""
+
+    title: str
+    text: str = ""
+    action: str = ""
+    href: str = ""
+
+
+class Table(Element, component="table.js"):
+    """A list of things. All text is shown as text, whatever is in it."""
+
+    def __init__(
+        self,
+        label: str,
+        columns: Sequence[Column],
+        empty: Empty,
+        *,
+        rows: Sequence[Row] | None = None,
+        on_pick: Callable[[list[str]], Any] | None = None,
+        on_act: Callable[[str, str], Any] | None = None,
+        steer: bool = False,
+    ) -> None:
+        """Make the table.
+
+        rows: None while they are being looked for
+        on_pick: called with the ids of the selected rows; given, rows can be selected
+        on_act: called with a row's id and the name of the action whose button was pressed
+        steer: whether the keys j, k, x and Enter go through its rows
+        """
+        super().__init__()
+        shown = [{"name": c.name, "label": c.label, "kind": c.kind, "class": c.style} for c in columns]
+        self._props["columns"] = shown
+        self._props["label"] = label
+        self._props["empty"] = asdict(empty)
+        self._props["selectable"] = on_pick is not None
+        self._props["steer"] = steer
+        self._props["rows"] = None if rows is None else list(rows)
+        if on_pick:
+            self.on("pick", lambda event: on_pick([str(name) for name in _plain(event)]))
+        if on_act:
+            self.on("act", lambda event: on_act(str(event.args["id"]), str(event.args["name"])))
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows as last sent."""
+        return self._props["rows"] or []
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Show these rows; nothing is sent when they are the same."""
+        if rows != self._props["rows"]:
+            self._props["rows"] = list(rows)
+            self.update()
+
+    def patch(self, changed: Sequence[Row]) -> None:
+        """Change cells of rows that are shown, by the rows' ids, and mark them for a moment."""
+        known = {row["id"]: row for row in self.rows}
+        for row in changed:
+            known.get(row["id"], {}).update(row)
+        self.run_method("patch", list(changed))
+
+    def unpick(self) -> None:
+        """Select nothing any more."""
+        self.run_method("unpick")
+
+
+def _plain(event: GenericEventArguments) -> list[Any]:
+    return event.args if isinstance(event.args, list) else []
