@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,13 @@ class Machine:
 @pytest.fixture
 async def machine(connect: Connect, tmp_path: Path) -> AsyncIterator[Machine]:
     """A machine without a process yet; what is started on it is killed at the end."""
+    async with machine_on(connect, tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def machine_on(connect: Connect, tmp_path: Path) -> AsyncIterator[Machine]:
+    """Give a machine on a namespace and a folder."""
     client = await connect()
     port = free_port(0, "API", print)
     environment = {

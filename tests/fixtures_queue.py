@@ -69,6 +69,11 @@ Connect = Callable[..., Awaitable[Client]]
 @pytest.fixture
 async def connect(temporal_server: DevServer) -> Connect:
     """Connect to a namespace of the test's own, with our search attributes: no other test's jobs run in it."""
+    return await fresh_namespace(temporal_server)
+
+
+async def fresh_namespace(temporal_server: DevServer) -> Connect:
+    """Make a namespace, and return how to connect to it."""
     namespace = f"test-{uuid4().hex[:12]}"
     plain = await Client.connect(temporal_server.address, namespace=namespace)
     retention = Duration(seconds=86400)
