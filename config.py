@@ -35,6 +35,7 @@ class Settings(BaseSettings):
         default=20_000, ge=1, description="jobs a tenant may submit, if not decided otherwise"
     )
     max_pending: int = Field(default=20_000, ge=1, description="jobs of a tenant that may wait to begin, likewise")
+    transparency_tenants: int = Field(default=3, ge=1, description="tenants behind a figure that anybody may see")
     limits_url: str | None = Field(default=None, pattern=r"^async\+redis", description="Redis that counts submissions")
     allow_private_urls: bool = Field(default=False, description="may photos and webhooks be at private addresses")
     stripe_secret_key: SecretStr | None = Field(default=None, description="sk_live_… or rk_live_…; test keys for tests")

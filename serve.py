@@ -88,6 +88,7 @@ def services_of(
         ),
         default_limits=TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending),
         limits_url=settings.limits_url,
+        public_tenants=settings.transparency_tenants,
         provider_events=provider_events(settings),
     )
 

@@ -34,6 +34,7 @@ from api.routes import (
     stream,
     summary,
     tenants,
+    transparency,
     uploads,
     webhooks,
     workers,
@@ -61,6 +62,7 @@ _ROUTED = (
     webhooks,
     payments,
     keys,
+    transparency,
     health,
     front,
 )

@@ -29,6 +29,7 @@ from api.schedules import Schedules
 from api.service import QueueService
 from api.statistics import Statistics
 from api.stream import Tail
+from api.transparency import FEWEST_TENANTS, Transparency
 from api.upload_check import UploadCheck
 from api.uploads import Uploads
 from api.webhooks import WebhookDesk
@@ -78,12 +79,14 @@ def assemble(
     inline_steps: Mapping[str, object] | None = None,
     default_limits: TenantLimits | None = None,
     limits_url: str | None = None,
+    public_tenants: int = FEWEST_TENANTS,
     provider_events: ProviderEvents | None = None,
 ) -> tuple[Services, OutboxRelay]:
     """Return the services over a Temporal client, an object store and a database, and the relay to run beside them.
 
     inline_steps: for each job type that may run in a request, the instance of its activities
     limits_url: the Redis in which submissions are counted for all API processes; None counts them in this one
+    public_tenants: how many tenants must be behind a figure that anybody may see
     provider_events: reads the payment provider's webhooks; None where none are received
     """
     engine, intake = TemporalEngine(client), Intake(database)
@@ -135,6 +138,7 @@ def assemble(
         alert_desk=AlertDesk(alerts, AlertRules(database)),
         analytics=AnalyticsDesk(Analytics(database)),
         advice=AdviceDesk(database),
+        transparency=Transparency(database, default_limits or TenantLimits(), public_tenants),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls),
         payments=PaymentDesk(PaymentBook(database), ProviderEventBook(database), engine, provider_events),
         temporal_ui_url=temporal_ui_url,

@@ -22,6 +22,7 @@ from api.schedule_starts import ScheduleStarts
 from api.schedules import Schedules
 from api.service import QueueService
 from api.stream import Tail
+from api.transparency import Transparency
 from api.uploads import Uploads
 from api.webhooks import WebhookDesk
 from contracts.errors import InvalidInput, Unavailable
@@ -67,6 +68,7 @@ class Services:
     alert_desk: AlertDesk
     analytics: AnalyticsDesk
     advice: AdviceDesk
+    transparency: Transparency
     webhooks: WebhookDesk
     payments: PaymentDesk
     temporal_ui_url: str | None = None

@@ -72,6 +72,13 @@ class AlertBook:
             rows, following = await newest_first(connection, query, limit, cursor)
         return [alert_of(row) for row in rows], following
 
+    async def of_platform(self, kinds: Sequence[str], since: datetime, limit: int) -> Sequence[Alert]:
+        """Return the latest alerts of these kinds that are about no single tenant and began since then."""
+        query = select(_ALERT).where(AlertRow.tenant_id.is_(None), AlertRow.kind.in_(kinds))
+        query = query.where(AlertRow.created_at >= since).order_by(AlertRow.created_at.desc(), AlertRow.id.desc())
+        async with self._database.read() as connection:
+            return [alert_of(row) for row in (await connection.execute(query.limit(limit))).all()]
+
     async def resolve(self, key: str) -> int:
         """Note that what alerts of this key are about is over, and have it told; return how many. Safe to run twice."""
         async with self._database.write() as connection:
