@@ -229,6 +229,7 @@ async def test_a_job_that_died_while_the_database_was_away_is_shown_as_dead_afte
         "type": "Unavailable",
         "message": "the reader's process is gone",
         "retryable": True,
+        "code": None,
         "step": "photos.read",
         "attempt": 1,
     }
