@@ -50,8 +50,15 @@ class StripeProvider:
 
     name = "stripe"
 
-    def __init__(self, api_key: str, url: str | None = None, *, emulated: bool | None = None) -> None:
-        self._http = stripe.HTTPXClient(timeout=TIMEOUT)
+    def __init__(
+        self,
+        api_key: str,
+        url: str | None = None,
+        *,
+        emulated: bool | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> None:
+        self._http = stripe.HTTPXClient(timeout=timeout)
         self._emulated = url is not None if emulated is None else emulated
         self._client = stripe.StripeClient(
             api_key,

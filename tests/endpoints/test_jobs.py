@@ -34,9 +34,9 @@ async def new_key(api: Api, tenant_id: str, role: str) -> str:
     return str(made.json()["key"])
 
 
-async def job_that(api: Api, job_id: str, *statuses: str) -> dict[str, Any]:
+async def job_that(api: Api, job_id: str, *statuses: str, seconds: float = 60) -> dict[str, Any]:
     """Return the job as soon as it has one of the statuses."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(seconds):
         while True:
             job = (await api.http.get(f"/v1/jobs/{job_id}")).json()
             if job["status"] in statuses:
@@ -44,9 +44,9 @@ async def job_that(api: Api, job_id: str, *statuses: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-async def ended(api: Api, job_id: str) -> dict[str, Any]:
+async def ended(api: Api, job_id: str, seconds: float = 60) -> dict[str, Any]:
     """Return the job as soon as it has ended."""
-    return await job_that(api, job_id, "completed", "failed", "cancelled")
+    return await job_that(api, job_id, "completed", "failed", "cancelled", seconds=seconds)
 
 
 async def test_a_job_goes_from_submission_to_its_result(api: Api, run_worker: RunWorker) -> None:
