@@ -33,7 +33,7 @@ from temporal.inline import inline_steps
 from temporal.plugin import queue_plugin
 from temporal.provisioning import provision
 from temporal.queue_control import QueueControl
-from temporal.schedules import schedule_repair, schedule_upkeep
+from temporal.schedules import schedule_reconciliation, schedule_repair, schedule_upkeep
 
 log = logging.getLogger("spaces.serve")
 
@@ -119,6 +119,7 @@ async def _prepare_temporal(client: Client) -> None:
             await provision(client)
             await schedule_repair(client)
             await schedule_upkeep(client)
+            await schedule_reconciliation(client)
         except (RPCError, RuntimeError) as error:
             log.warning("Temporal cannot be made ready yet: %s", error)
             await asyncio.sleep(AGAIN_SECONDS)

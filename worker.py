@@ -37,6 +37,7 @@ from readmodel.incidents import Incidents
 from readmodel.inline import InlineRecord
 from readmodel.jobs import JobQueries
 from readmodel.pauses import Pauses
+from readmodel.payment_days import PaymentDayBook
 from readmodel.payments import PaymentBook
 from readmodel.retention import Retention
 from readmodel.waiting import Waiting
@@ -110,6 +111,7 @@ def system_providers(
     queries = JobQueries(database)
     return {
         "effects": PaymentBook(database),
+        "days": PaymentDayBook(database),
         "money": money,
         "alerts": AlertBook(database),
         "ledger": TemporalLedger(client),

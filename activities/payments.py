@@ -48,7 +48,7 @@ class PaymentActivities:
         try:
             effect = await self._effects.intend(step, self._money.name)
             if effect.state in {EffectState.SENT, EffectState.UNKNOWN}:
-                receipt = await self._money.look_up(effect)
+                receipt = await self._looked_up(effect)
                 if receipt.standing is Standing.PENDING:
                     return effect.result()
                 effect = await learned(self._effects, effect, receipt)
@@ -58,6 +58,12 @@ class PaymentActivities:
             await self._circuit.trip(str(error))
             raise
         return outcome_of(effect)
+
+    async def _looked_up(self, effect: Effect) -> Receipt:
+        try:
+            return await self._money.look_up(effect)
+        except Rejected as error:  # no answer to the question is no answer to the payment
+            raise Unconfirmed(str(error)) from error
 
     async def _send(self, effect: Effect) -> Effect:
         try:

@@ -53,6 +53,7 @@ from readmodel.jobs import JobQueries
 from readmodel.keys import ApiKeys
 from readmodel.limits import LimitsBook, Standings
 from readmodel.pauses import Pauses
+from readmodel.payment_days import PaymentDayBook
 from readmodel.payments import PaymentBook, ProviderEventBook
 from readmodel.statistics import QueueStatistics
 from readmodel.usage import UsageQueries
@@ -140,7 +141,9 @@ def assemble(
         advice=AdviceDesk(database),
         transparency=Transparency(database, default_limits or TenantLimits(), public_tenants),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls),
-        payments=PaymentDesk(PaymentBook(database), ProviderEventBook(database), engine, provider_events),
+        payments=PaymentDesk(
+            PaymentBook(database), ProviderEventBook(database), PaymentDayBook(database), engine, provider_events
+        ),
         temporal_ui_url=temporal_ui_url,
     )
     return services, relay

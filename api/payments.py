@@ -1,11 +1,14 @@
-"""What the payment provider tells: kept once, and passed on to the payment that waits for it."""
+"""Payments as others see them: what the provider tells about them, and how the ledger agrees with it."""
 
 import logging
 from contextlib import suppress
+from datetime import UTC, date, datetime
 
-from contracts.errors import NotFound, Unavailable
-from contracts.ledger import ProviderEvent
+from api.identity import Caller, Right
+from contracts.errors import Forbidden, InvalidInput, NotFound, Unavailable
+from contracts.ledger import ProviderEvent, ReconciliationReport
 from contracts.payment_ports import ProviderEvents
+from readmodel.payment_days import PaymentDayBook
 from readmodel.payments import PaymentBook, ProviderEventBook
 from temporal.engine import TemporalEngine
 
@@ -13,11 +16,17 @@ log = logging.getLogger("spaces.payments")
 
 
 class PaymentDesk:
-    """Takes webhooks in."""
+    """Takes the provider's webhooks in, and shows the daily comparison."""
 
     def __init__(
-        self, payments: PaymentBook, kept: ProviderEventBook, engine: TemporalEngine, events: ProviderEvents | None
+        self,
+        payments: PaymentBook,
+        kept: ProviderEventBook,
+        days: PaymentDayBook,
+        engine: TemporalEngine,
+        events: ProviderEvents | None,
     ) -> None:
+        self._days = days
         self._payments = payments
         self._kept = kept
         self._engine = engine
@@ -41,6 +50,38 @@ class PaymentDesk:
         if effect and not effect.state.settled:
             await self._tell(effect.job_id, event)
         return await self._kept.keep(event, effect.key if effect else None)
+
+    async def report(self, caller: Caller, day: date) -> ReconciliationReport:
+        """Return how a day of the ledger agrees with the provider's list; a tenant's key sees its own part.
+
+        Raises:
+            Forbidden: The key may not read jobs.
+            NotFound: The day was not compared yet.
+            Unavailable: The database does not answer.
+        """
+        caller.must(Right.JOBS_READ)
+        found = await self._days.report(day, caller.sees)
+        if found is None:
+            msg = f"no comparison of {day} yet; a day is compared in the night after it"
+            raise NotFound(msg)
+        return found
+
+    async def compare(self, caller: Caller, day: date) -> None:
+        """Have a day compared now.
+
+        Raises:
+            Forbidden: The key may not control queues, or belongs to a tenant.
+            InvalidInput: The day has not begun yet.
+            Unavailable: Temporal does not answer.
+        """
+        caller.must(Right.QUEUES_CONTROL)
+        if caller.sees is not None:
+            msg = "only the platform compares the ledger with its provider"
+            raise Forbidden(msg)
+        if day > datetime.now(UTC).date():
+            msg = "this day has not begun yet"
+            raise InvalidInput(msg, (("date", msg),))
+        await self._engine.reconcile_payments(day)
 
     async def _tell(self, job_id: str, event: ProviderEvent) -> None:
         try:

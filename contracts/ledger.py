@@ -5,6 +5,7 @@ A line's states only ever go forward, along `NEXT`. Its events and its postings 
 
 import hashlib
 import json
+from datetime import date as Day  # noqa: N812  a field is called `date`
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -164,6 +165,26 @@ class Balance(WireModel):
     refunded_minor: int = 0
     transferred_minor: int = 0
     unbalanced_minor: int = 0
+
+
+class ReconciliationReport(WireModel):
+    """One day (UTC) of the ledger compared with the provider's own list."""
+
+    provider: str
+    date: Day
+    checked_at: Instant
+    matched: int | None = Field(
+        default=None, description="movements that both have, with the same amount; null for one tenant's part"
+    )
+    agrees: bool = Field(description="whether there is no difference and the books balance")
+    differences: tuple[Difference, ...] = ()
+    balances: tuple[Balance, ...] = Field(default=(), description="what the day's postings add up to")
+
+
+class ReconcileInput(WireModel):
+    """Compare one day; the day before this one when none is named."""
+
+    day: Day | None = None
 
 
 def effect_key(job_id: str, order: PaymentInput) -> tuple[str, str]:

@@ -1,10 +1,10 @@
 """Ports of the payment steps: the ledger, the provider, and the switch that keeps a provider's queue closed."""
 
-from collections.abc import AsyncIterator
-from datetime import date
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Protocol
 
-from contracts.ledger import Effect, ProviderEvent, ProviderRecord, Receipt
+from contracts.ledger import Balance, Effect, ProviderEvent, ProviderRecord, Receipt, ReconciliationReport
 from contracts.pauses import Pause
 from contracts.payments import MoveInput
 from contracts.ports import PauseBook
@@ -82,6 +82,31 @@ class PaymentProvider(Protocol):
 
     async def close(self) -> None:
         """Give back all connections."""
+
+
+class PaymentDays(Protocol):
+    """The ledger by the day (UTC), for the comparison with the provider.
+
+    Every method raises `Unavailable` when the database did not answer.
+    """
+
+    async def known(self, records: Sequence[ProviderRecord]) -> Mapping[str, Effect]:
+        """Return the lines of those of the records that have one, by the record's provider id."""
+
+    async def confirmed_on(self, day: date, after: str, limit: int) -> Sequence[Effect]:
+        """Return up to `limit` lines that were confirmed on the day and not reconciled yet, in order after that key."""
+
+    async def unsettled(self, before: datetime, limit: int) -> Sequence[Effect]:
+        """Return up to `limit` lines written before then of which it is not known how they ended, oldest first."""
+
+    async def reconciled(self, keys: Sequence[str]) -> None:
+        """Note that the provider's list has these confirmed lines as well."""
+
+    async def balances(self, day: date) -> Sequence[Balance]:
+        """Return what the day's postings add up to, by tenant and currency."""
+
+    async def keep(self, report: ReconciliationReport) -> None:
+        """Keep a day's report in the place of an earlier one."""
 
 
 class ProviderEvents(Protocol):

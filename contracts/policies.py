@@ -86,6 +86,13 @@ REPAIR: dict[str, Any] = {
 }
 """The schedule comes again soon: a repair that fails twice leaves its work to the next one."""
 
+RECONCILIATION: dict[str, Any] = {
+    "start_to_close_timeout": timedelta(hours=2),
+    "heartbeat_timeout": timedelta(seconds=5),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10)),
+}
+"""A day must be compared: tried until it succeeds, however long the provider is away."""
+
 RELEASE: dict[str, Any] = {
     "start_to_close_timeout": timedelta(minutes=10),
     "heartbeat_timeout": timedelta(seconds=5),

@@ -5,7 +5,7 @@ Temporal's types and errors end here.
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from temporalio.api.enums.v1 import PendingActivityState
@@ -19,16 +19,24 @@ from temporalio.client import (
 )
 from temporalio.client import WorkflowHandle as Handle
 from temporalio.common import Priority as TemporalPriority
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.jobs import DiscardRequest, JobHeader, JobInput, JobStatus, RetryRequest
+from contracts.ledger import ReconcileInput
+from contracts.repair import SYSTEM_QUEUE
 from contracts.search_attributes import JOB_STATUS, JOB_TYPE, TENANT_ID
 from temporal.calls import answer, start_delay
-from temporal.schedules import REPAIR_ID
+from temporal.schedules import RECONCILIATION_ID, REPAIR_ID
 from workflows.job import JobWorkflow
 from workflows.payments import PaymentWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
 
 TASK_TIMEOUT = timedelta(seconds=5)
 
@@ -145,6 +153,22 @@ class TemporalEngine:
             Unavailable: Temporal did not answer in time.
         """
         await answer(self._client.get_workflow_handle(job_id).signal(PaymentWorkflow.provider_told))
+
+    async def reconcile_payments(self, day: date) -> None:
+        """Have a day of the payments' ledger compared now; while that day is compared already, nothing more happens.
+
+        Raises:
+            Unavailable: Temporal did not answer in time.
+        """
+        await answer(
+            self._client.start_workflow(
+                ReconciliationWorkflow.run,
+                ReconcileInput(day=day),
+                id=f"{RECONCILIATION_ID}:{day}",
+                task_queue=SYSTEM_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            )
+        )
 
     async def repair_now(self) -> None:
         """Run the scheduled repair of the read model now.

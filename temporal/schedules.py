@@ -9,17 +9,21 @@ from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
     ScheduleHandle,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
+    ScheduleRange,
     ScheduleSpec,
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
 
+from contracts.ledger import ReconcileInput
 from contracts.repair import SYSTEM_QUEUE
 from contracts.upkeep import UpkeepInput
+from workflows.reconciliation import ReconciliationWorkflow
 from workflows.repair import RepairWorkflow
 from workflows.upkeep import UpkeepWorkflow
 
@@ -27,6 +31,7 @@ REPAIR_ID = "system.repair"
 REPAIR_EVERY = timedelta(minutes=1)
 UPKEEP_ID = "system.upkeep"
 UPKEEP_EVERY = timedelta(minutes=10)
+RECONCILIATION_ID = "system.payments"
 
 
 async def schedule_repair(client: Client) -> None:
@@ -46,6 +51,16 @@ async def schedule_upkeep(client: Client, stretch: timedelta = UPKEEP_EVERY) -> 
     described = await handle.describe()
     if not described.info.running_actions and not described.schedule.state.paused:
         await handle.trigger()
+
+
+async def schedule_reconciliation(client: Client) -> None:
+    """Have the ledger of payments compared with the provider's list every night, one run at a time."""
+    action = ScheduleActionStartWorkflow(
+        ReconciliationWorkflow.run, ReconcileInput(), id=RECONCILIATION_ID, task_queue=SYSTEM_QUEUE
+    )
+    night = ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(2)], minute=[ScheduleRange(30)])])
+    policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=20))
+    await _keep(client, RECONCILIATION_ID, Schedule(action=action, spec=night, policy=policy))
 
 
 def _schedule(action: ScheduleActionStartWorkflow, every: timedelta, overlap: ScheduleOverlapPolicy) -> Schedule:

@@ -13,12 +13,14 @@ from activities.dependencies import DependencyActivities
 from activities.history import HistoryActivities
 from activities.inline import InlineActivities
 from activities.payments import PaymentChecks
+from activities.reconciliation import ReconciliationActivities
 from activities.release import ReleaseActivities
 from activities.repair import RepairActivities
 from activities.upkeep import UpkeepActivities
 from contracts.repair import SYSTEM_QUEUE
 from temporal.registry import JOB_TYPES
 from workflows.bulk import BulkWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
 from workflows.release import ReleaseWorkflow
 from workflows.repair import RepairWorkflow
 from workflows.upkeep import UpkeepWorkflow
@@ -31,6 +33,7 @@ SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (
     ReleaseWorkflow,
     UpkeepWorkflow,
     BulkWorkflow,
+    ReconciliationWorkflow,
 )
 SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     RepairActivities,
@@ -40,6 +43,7 @@ SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     UpkeepActivities,
     BulkActivities,
     PaymentChecks,
+    ReconciliationActivities,
 )
 """What the service does for itself, on its own queue."""
 SYSTEM_SLOTS = 8

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ import worker
 from adapters.payments.stripe_provider import StripeProvider
 from config import Settings
 from contracts.errors import OutcomeUnknown, Unavailable
+from contracts.ledger import ProviderRecord
 from contracts.payment_ports import PaymentProvider
 from contracts.repair import SYSTEM_QUEUE
 from dev.emulator import SECRET_KEY, command
@@ -109,6 +110,9 @@ class Lossy:
         self.lose: list[str] = []
         self.away: set[str] = set()
         self.calls: list[str] = []
+
+    def records(self, day: date) -> AsyncIterator[ProviderRecord]:
+        return self._provider.records(day)
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._provider, name)

@@ -1,10 +1,12 @@
 """Payments: what the provider tells, and how the ledger agrees with it."""
 
+from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 
-from api.context import Here
+from api.context import Here, Who
+from contracts.ledger import ReconciliationReport
 from contracts.values import WireModel
 
 router = APIRouter(tags=["payments"])
@@ -17,7 +19,7 @@ class Heard(WireModel):
     repeated: bool
 
 
-@router.post("/v1/providers/stripe/webhook", summary="Receive an event from Stripe", tags=["payments"])
+@router.post("/v1/providers/stripe/webhook", summary="Receive an event from Stripe")
 async def hear_stripe(
     request: Request,
     here: Here,
@@ -26,3 +28,25 @@ async def hear_stripe(
     """Keep an event. It takes no key: Stripe's signature says who sent it. The same event again changes nothing."""
     new = await here.payments.hear(await request.body(), stripe_signature)
     return Heard(repeated=not new)
+
+
+Day = Annotated[date, Query(alias="date", description="a day of UTC, for example 2026-11-21")]
+
+
+class Comparing(WireModel):
+    """The answer to a wish for a comparison; its report can be read when it is done."""
+
+    date: date
+
+
+@router.get("/v1/payments/reconciliation", summary="Show how a day of the ledger agrees with the provider's list")
+async def get_reconciliation(here: Here, who: Who, day: Day) -> ReconciliationReport:
+    """Return the report of a day; a tenant's key sees the differences and balances of its tenant."""
+    return await here.payments.report(who, day)
+
+
+@router.post("/v1/payments/reconciliation", status_code=202, summary="Compare a day of the ledger now")
+async def compare_day(here: Here, who: Who, day: Day) -> Comparing:
+    """Have a day compared; every day is compared in the night after it anyway. Only for the platform's operators."""
+    await here.payments.compare(who, day)
+    return Comparing(date=day)
