@@ -1,8 +1,10 @@
 """Settings, from the environment. Read only by the entry points and `adapters/build.py`."""
 
+import base64
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -12,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ADMIN_KEY_FILE = "admin.key"
 SESSION_KEY_FILE = "session.key"
+MASTER_KEY_FILE = "master.key"
 
 
 class Settings(BaseSettings):
@@ -27,6 +30,10 @@ class Settings(BaseSettings):
     session_secret: SecretStr | None = Field(
         default=None, min_length=24, description="signs the dashboard's sessions; made at first start"
     )
+    master_key: SecretStr | None = Field(
+        default=None, description="32 bytes in base64 that wrap the tenants' keys; several: the first wraps"
+    )
+    master_key_file: Path | None = Field(default=None, description="a file with it; made in data_dir at first start")
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=1, le=65535)
     temporal_ui_url: str | None = Field(default=None, description="where people find the Temporal Web UI")
@@ -72,6 +79,9 @@ class Settings(BaseSettings):
         if self.env == "production" and self.stripe_secret_key and not _is_live(self.stripe_secret_key):
             msg = "SPACES_STRIPE_SECRET_KEY must be a live key in production (sk_live_… or rk_live_…)"
             raise ValueError(msg)
+        if self.env == "production" and self.master_key is None and self.master_key_file is None:
+            msg = "SPACES_MASTER_KEY or SPACES_MASTER_KEY_FILE must be set in production: payloads are encrypted"
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
@@ -103,6 +113,18 @@ class Settings(BaseSettings):
         kept = self.session_secret.get_secret_value() if self.session_secret else None
         return f"{kept or _kept(self.data_dir, SESSION_KEY_FILE)} {self.the_admin_key()}"
 
+    def the_master_keys(self) -> str:
+        """Return the master keys; without a setting one is made once and kept in `data_dir`.
+
+        Raises:
+            OSError: The file of the setting cannot be read.
+        """
+        if self.master_key:
+            return self.master_key.get_secret_value()
+        if self.master_key_file:
+            return self.master_key_file.read_text()
+        return _kept(self.data_dir, MASTER_KEY_FILE, lambda: base64.b64encode(secrets.token_bytes(32)).decode())
+
 
 def _is_live(key: SecretStr) -> bool:
     return key.get_secret_value().startswith(("sk_live_", "rk_live_"))
@@ -113,12 +135,16 @@ def kept_admin_key(data_dir: Path) -> str:
     return _kept(data_dir, ADMIN_KEY_FILE)
 
 
-def _kept(data_dir: Path, name: str) -> str:
+def _api_key() -> str:
+    return f"sq_{secrets.token_urlsafe(32)}"
+
+
+def _kept(data_dir: Path, name: str, make: Callable[[], str] = _api_key) -> str:
     path = data_dir / name
     data_dir.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         with tempfile.NamedTemporaryFile("w", dir=data_dir, prefix=name) as file:  # made with mode 0600
-            file.write(f"sq_{secrets.token_urlsafe(32)}")
+            file.write(make())
             file.flush()
             with suppress(FileExistsError):  # another process was quicker
                 os.link(file.name, path)  # whole or not at all

@@ -4,13 +4,14 @@ import argparse
 import asyncio
 
 from activities.repair import RepairActivities
-from adapters.build import blob_store
+from adapters.build import blob_store, key_wrapper
 from config import Settings, load_settings
 from contracts.errors import JobError
 from contracts.repair import RepairInput
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.jobs import JobQueries
+from readmodel.tenant_keys import KeyBook, KeyRing
 from telemetry import set_up_logging
 from temporal.client import connect
 from temporal.dependencies import TemporalJobs
@@ -21,7 +22,8 @@ from temporal.plugin import queue_plugin
 async def reconcile(settings: Settings, *, deep: bool, close_lost: bool) -> str:
     """Rebuild or repair the read model from all that Temporal keeps, and say what was done."""
     database = Database(settings.database)
-    client = await connect([queue_plugin(blob_store(settings))])
+    keys = KeyRing(KeyBook(database, key_wrapper(settings)))
+    client = await connect([queue_plugin(blob_store(settings), keys=keys)])
     try:
         await database.migrate()
         queries = JobQueries(database)
@@ -48,6 +50,26 @@ async def migrate(settings: Settings) -> str:
     return "the tables are up to date"
 
 
+async def rotate_key(settings: Settings, tenant_id: str) -> str:
+    """Have a tenant's payloads encrypted with a new key from now on."""
+    database = Database(settings.database)
+    try:
+        key = await KeyBook(database, key_wrapper(settings)).rotate(tenant_id)
+    finally:
+        await database.close()
+    return f"'{tenant_id}' encrypts with {key.id} within a minute; what its older keys encrypted stays readable"
+
+
+async def rewrap_keys(settings: Settings) -> str:
+    """Wrap the tenants' keys with the first of the master keys."""
+    database = Database(settings.database)
+    try:
+        count = await KeyBook(database, key_wrapper(settings)).rewrap()
+    finally:
+        await database.close()
+    return f"{count} keys wrapped anew; older master keys are not needed any more"
+
+
 def main() -> None:
     """Run one command."""
     parser = argparse.ArgumentParser(description="Commands for operators. Settings come from SPACES_… and TEMPORAL_….")
@@ -58,11 +80,18 @@ def main() -> None:
         "--close-lost", action="store_true", help="end the open jobs that Temporal does not know, for good"
     )
     commands.add_parser("migrate", help="bring the database's tables up to date")
+    rotate = commands.add_parser("rotate-key", help="have a tenant's payloads encrypted with a new key from now on")
+    rotate.add_argument("tenant", help="the tenant, or * for the platform's own")
+    commands.add_parser("rewrap-keys", help="wrap the tenants' keys with the first of the SPACES_MASTER_KEYs")
     arguments = parser.parse_args()
     settings = load_settings()
     set_up_logging("WARNING", "text")
     if arguments.command == "reconcile":
         call = reconcile(settings, deep=arguments.deep, close_lost=arguments.close_lost)
+    elif arguments.command == "rotate-key":
+        call = rotate_key(settings, arguments.tenant)
+    elif arguments.command == "rewrap-keys":
+        call = rewrap_keys(settings)
     else:
         call = migrate(settings)
     try:

@@ -13,13 +13,13 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.circuit import PaymentCircuit
-from adapters.build import blob_store, payment_provider, provider_events, webhooks
+from adapters.build import blob_store, key_wrapper, payment_provider, provider_events, webhooks
 from api.app import VERSION, create_app
 from api.assembly import assemble
 from api.context import Services
 from api.relay import OutboxRelay
 from config import Settings, load_settings
-from contracts.errors import Unavailable
+from contracts.errors import JobError, Unavailable
 from contracts.limits import TenantLimits
 from contracts.ports import BlobStore
 from contracts.tasks import beside
@@ -27,6 +27,7 @@ from readmodel.alerts import AlertBook
 from readmodel.database import Database
 from readmodel.pauses import Pauses
 from readmodel.payments import PaymentBook
+from readmodel.tenant_keys import KeyBook, KeyRing
 from telemetry import set_up_logging, set_up_tracing
 from temporal.client import connect
 from temporal.inline import inline_steps
@@ -46,7 +47,8 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
     """Give the application with all that runs beside it; neither Temporal nor the database need answer yet."""
     tracing = set_up_tracing("spaces-api")
     blobs, database = blob_store(settings), Database(settings.database)
-    client = await connect([*tracing, queue_plugin(blobs)], lazy=True)
+    keys = KeyRing(KeyBook(database, key_wrapper(settings)))
+    client = await connect([*tracing, queue_plugin(blobs, keys=keys)], lazy=True)
     services, relay = services_of(settings, client, blobs, database)
     app = create_app(services)
     from dashboard.mount import mount_dashboard  # a second of loading that only this process needs
@@ -120,7 +122,7 @@ async def _prepare_temporal(client: Client) -> None:
             await schedule_repair(client)
             await schedule_upkeep(client)
             await schedule_reconciliation(client)
-        except (RPCError, RuntimeError) as error:
+        except (RPCError, RuntimeError, JobError) as error:
             log.warning("Temporal cannot be made ready yet: %s", error)
             await asyncio.sleep(AGAIN_SECONDS)
         else:

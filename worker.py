@@ -16,7 +16,7 @@ from activities.alerting import Herald
 from activities.circuit import PaymentCircuit
 from activities.release import PauseUpkeep
 from activities.webhooks import Courier
-from adapters.build import alert_channels, blob_store, step_providers, webhooks
+from adapters.build import alert_channels, blob_store, key_wrapper, step_providers, webhooks
 from api.assembly import assemble
 from config import Settings, load_settings
 from contracts.alerts import Severity
@@ -40,6 +40,7 @@ from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
 from readmodel.payments import PaymentBook
 from readmodel.retention import Retention
+from readmodel.tenant_keys import KeyBook, KeyRing
 from readmodel.waiting import Waiting
 from readmodel.workers import WorkerRegistry
 from telemetry import set_up_logging, set_up_tracing
@@ -75,7 +76,8 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
     database, blobs, tally = Database(settings.database), blob_store(settings), Tally()
     history, drain = BufferedHistory(HistoryWriter(database)), timedelta(seconds=settings.drain_seconds)
     holds = PauseWatch(Pauses(database))
-    plugin = queue_plugin(blobs, StepObserver(name, history.put, tally, holds))
+    keys = KeyRing(KeyBook(database, key_wrapper(settings)))
+    plugin = queue_plugin(blobs, StepObserver(name, history.put, tally, holds), keys)
     client = await connect_when_up([*set_up_tracing("spaces-worker"), plugin], stop, identity=name)
     if client is None:
         return

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from adapters.alerts.email import EmailChannel
 from adapters.alerts.web import SlackChannel, WebhookChannel
 from adapters.fetching.fetcher import HttpPhotoFetcher
+from adapters.keys.master import master_keys
 from adapters.objects.store import ObjectStore
 from adapters.payments.none import NoProvider
 from adapters.photos.reader import LocalPhotoReader
@@ -14,7 +15,7 @@ from config import Settings
 from contracts.alerts import AlertChannel
 from contracts.errors import Unavailable
 from contracts.payment_ports import PaymentProvider, ProviderEvents
-from contracts.ports import BlobStore
+from contracts.ports import BlobStore, KeyWrapper
 from contracts.tasks import beside
 
 
@@ -35,6 +36,19 @@ def alert_channels(settings: Settings) -> list[AlertChannel]:
     if settings.alert_slack_url:
         channels.append(SlackChannel(settings.alert_slack_url.get_secret_value()))
     return channels
+
+
+def key_wrapper(settings: Settings) -> KeyWrapper:
+    """Return the master keys that the settings name.
+
+    Raises:
+        SystemExit: They are no keys, or their file cannot be read.
+    """
+    try:
+        return master_keys(settings.the_master_keys())
+    except (ValueError, OSError) as error:
+        msg = f"SPACES_MASTER_KEY or SPACES_MASTER_KEY_FILE: {error}"
+        raise SystemExit(msg) from None
 
 
 def webhooks(settings: Settings) -> HttpWebhooks:

@@ -21,6 +21,7 @@ from api.routes import (
     analytics,
     bulk,
     bulk_actions,
+    codec,
     dead_letters,
     flows,
     front,
@@ -63,6 +64,7 @@ _ROUTED = (
     payments,
     keys,
     transparency,
+    codec,
     health,
     front,
 )

@@ -12,6 +12,7 @@ from api.analytics import AnalyticsDesk
 from api.bulk import BulkAcceptance
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.cleaning import QueueCleaning
+from api.codec import CodecDesk
 from api.context import Services
 from api.dependencies import DependencyCheck
 from api.explain import Explainer
@@ -144,6 +145,7 @@ def assemble(
         payments=PaymentDesk(
             PaymentBook(database), ProviderEventBook(database), PaymentDayBook(database), engine, provider_events
         ),
+        codec=CodecDesk(client.data_converter.payload_codec),
         temporal_ui_url=temporal_ui_url,
     )
     return services, relay

@@ -13,6 +13,7 @@ from api.advice import AdviceDesk
 from api.alerting import AlertDesk
 from api.analytics import AnalyticsDesk
 from api.bulk_actions import BulkDecisions, BulkOrders
+from api.codec import CodecDesk
 from api.explain import Explainer
 from api.feed import Feed
 from api.flows import FlowDesk
@@ -71,6 +72,7 @@ class Services:
     transparency: Transparency
     webhooks: WebhookDesk
     payments: PaymentDesk
+    codec: CodecDesk
     temporal_ui_url: str | None = None
 
     async def remember(self, tenant_id: str, key: str, sha256: str) -> bool:

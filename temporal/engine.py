@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
     Client,
@@ -114,9 +115,17 @@ class TemporalEngine:
             Unavailable: Temporal did not answer in time.
         """
         try:
-            return _live(await answer(self._client.get_workflow_handle(job_id).describe()))
+            described = await answer(self._client.get_workflow_handle(job_id).describe())
         except NotFound:
             return None
+        pending = described.raw_description.pending_activities
+        return _live(described, tuple([_step(each, await self._words(each.last_failure)) for each in pending]))
+
+    async def _words(self, failure: Failure) -> str | None:
+        """Return the message of a step's last failure, which is encrypted like a payload."""
+        if not failure.message:
+            return None
+        return str(getattr(await self._client.data_converter.decode_failure(failure), "message", failure.message))
 
     async def cancel(self, job_id: str) -> None:
         """Ask the job to stop; a running step hears of it with its next heartbeat.
@@ -233,10 +242,9 @@ _ENDED = {
 }
 
 
-def _live(described: WorkflowExecutionDescription) -> LiveJob:
+def _live(described: WorkflowExecutionDescription, steps: tuple[LiveStep, ...]) -> LiveJob:
     if described.status not in {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW, None}:
         return LiveJob(ended=True, status=_ENDED.get(described.status, JobStatus.FAILED))
-    steps = tuple(_step(pending) for pending in described.raw_description.pending_activities)
     standing = described.typed_search_attributes.get(JOB_STATUS)
     attempts = max((step.attempt for step in steps), default=0)
     begun = [step for step in steps if step.running]
@@ -251,7 +259,7 @@ def _live(described: WorkflowExecutionDescription) -> LiveJob:
     return LiveJob(False, status, attempts=counted, worker=worker, standing=standing, steps=steps)
 
 
-def _step(pending: PendingActivityInfo) -> LiveStep:
+def _step(pending: PendingActivityInfo, words: str | None) -> LiveStep:
     failure = pending.last_failure
     waits = pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
     later = waits and pending.attempt > 1 and pending.HasField("next_attempt_schedule_time")
@@ -264,5 +272,5 @@ def _step(pending: PendingActivityInfo) -> LiveStep:
         next_attempt_at=pending.next_attempt_schedule_time.ToDatetime(tzinfo=UTC) if later else None,
         worker=pending.last_worker_identity or None,
         error_type=failure.application_failure_info.type or ("Timeout" if failure.message else None),
-        error=failure.message or None,
+        error=words,
     )

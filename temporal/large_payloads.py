@@ -1,6 +1,7 @@
 """Payloads over 64 KiB go to the object store, Temporal keeps a reference: a batch of 500 photos fits.
 
-Keys are made from the content, so storing twice leaves one object.
+Keys are made from the content. What is encrypted looks different each time: storing it twice leaves two objects, and
+the one that nobody refers to harms nothing.
 """
 
 import asyncio

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from typing import Any
 
-from contracts.errors import OutcomeUnknown
+from contracts.errors import NotFound, OutcomeUnknown
 from contracts.history import JobChange
+from contracts.keys import DataKey
 from contracts.ledger import Effect, ProviderRecord, Receipt, Standing
 from contracts.payments import Operation
 from contracts.photos import Code, PhotoAnalysis, PhotoProblem, Quality, TextLine
@@ -20,6 +21,24 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def photo(tag: str) -> bytes:
     """Bytes that look like a PNG and that the fake reader reads as `tag`."""
     return PNG + tag.encode()
+
+
+class MemoryKeys:
+    """A `TenantKeys` without a table: the same keys in every process."""
+
+    def __init__(self) -> None:
+        self.used: set[str] = set()
+        self.destroyed: set[str] = set()
+
+    async def current(self, tenant_id: str) -> DataKey:
+        self.used.add(tenant_id)
+        return DataKey(f"tk_{tenant_id}", tenant_id, hashlib.sha256(f"key of {tenant_id}".encode()).digest())
+
+    async def find(self, key_id: str) -> DataKey:
+        if key_id in self.destroyed:
+            msg = f"there is no key '{key_id}'"
+            raise NotFound(msg)
+        return await self.current(key_id.removeprefix("tk_"))
 
 
 class FakeReader:

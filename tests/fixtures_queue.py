@@ -45,7 +45,7 @@ from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.provisioning import provision
 from temporal.workers import build_worker
-from tests.fakes import FakeFetcher, FakeReader
+from tests.fakes import FakeFetcher, FakeReader, MemoryKeys
 
 
 @dataclass
@@ -53,6 +53,7 @@ class Providers:
     """What the steps of a test's worker work with."""
 
     blobs: ObjectStore
+    keys: MemoryKeys = field(default_factory=MemoryKeys)
     reader: FakeReader = field(default_factory=FakeReader)
     fetcher: FakeFetcher = field(default_factory=FakeFetcher)
 
@@ -100,7 +101,7 @@ async def _ready(client: Client) -> bool:
 @pytest.fixture
 async def client(connect: Connect, providers: Providers) -> Client:
     """A client as the API has it."""
-    return await connect(queue_plugin(providers.blobs))
+    return await connect(queue_plugin(providers.blobs, keys=providers.keys))
 
 
 @pytest.fixture
@@ -132,7 +133,9 @@ def run_worker(connect: Connect, providers: Providers) -> RunWorker:
     @asynccontextmanager
     async def run(history: JobHistory, holds: Holds | None = None, slots: int = 8) -> AsyncIterator[None]:
         buffered = BufferedHistory(history)
-        plugin = queue_plugin(providers.blobs, StepObserver("test-worker", buffered.put, Tally(), holds))
+        plugin = queue_plugin(
+            providers.blobs, StepObserver("test-worker", buffered.put, Tally(), holds), providers.keys
+        )
         client = await connect(plugin)
         given = {
             "blobs": providers.blobs,
@@ -163,7 +166,7 @@ def run_system(connect: Connect, providers: Providers) -> RunSystem:
 
     @asynccontextmanager
     async def run(database: Database, **settings: Any) -> AsyncIterator[None]:
-        client = await connect(queue_plugin(providers.blobs))
+        client = await connect(queue_plugin(providers.blobs, keys=providers.keys))
         given = system_providers(client, database, **settings)
         async with build_worker(client, SYSTEM_QUEUE, given, slots=4, drain=timedelta(seconds=1)):
             yield

@@ -141,7 +141,9 @@ def run_payments(connect: Connect, providers: Providers) -> RunPayments:
     async def run(api: Api, money: PaymentProvider, **settings: Any) -> AsyncIterator[None]:
         database = api.services.database
         buffered = BufferedHistory(HistoryWriter(database))
-        client = await connect(queue_plugin(providers.blobs, StepObserver("payments-worker", buffered.put, Tally())))
+        client = await connect(
+            queue_plugin(providers.blobs, StepObserver("payments-worker", buffered.put, Tally()), providers.keys)
+        )
         given = Settings(**{"upkeep_seconds": 0.1, **settings})
         system = {**worker.system_providers(client, database, given, money), "history": buffered}
         steps = {**worker.payment_providers(client, database), "money": money, "history": buffered}
@@ -149,7 +151,13 @@ def run_payments(connect: Connect, providers: Providers) -> RunPayments:
         async with (
             buffered.running(),
             build_worker(client, "payment_processing", steps, slots=8, drain=drain),
-            build_worker(await connect(queue_plugin(providers.blobs)), SYSTEM_QUEUE, system, slots=4, drain=drain),
+            build_worker(
+                await connect(queue_plugin(providers.blobs, keys=providers.keys)),
+                SYSTEM_QUEUE,
+                system,
+                slots=4,
+                drain=drain,
+            ),
         ):
             yield
 

@@ -18,6 +18,7 @@ from readmodel.tables.control import (
 )
 from readmodel.tables.intake import IdempotencyKeyRow, OutboxRow
 from readmodel.tables.jobs import STILL_OPEN, FlowRow, JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
+from readmodel.tables.keys import TenantKeyRow
 from readmodel.tables.payments import (
     PaymentEventRow,
     PaymentPostingRow,
@@ -58,6 +59,7 @@ __all__ = [
     "RateSlotRow",
     "RemovedJobRow",
     "SlowdownRow",
+    "TenantKeyRow",
     "TenantLimitsRow",
     "WebhookDeliveryRow",
     "WebhookRow",

@@ -58,7 +58,9 @@ async def worker_on(
 ) -> AsyncIterator[None]:
     """Run a worker of the photo queue on that server."""
     buffered = BufferedHistory(history)
-    client = await own.connect(queue_plugin(providers.blobs, StepObserver("w", buffered.put, Tally(), holds)))
+    client = await own.connect(
+        queue_plugin(providers.blobs, StepObserver("w", buffered.put, Tally(), holds), providers.keys)
+    )
     given = {"blobs": providers.blobs, "reader": providers.reader, "fetcher": providers.fetcher, "history": buffered}
     async with (
         buffered.running(),

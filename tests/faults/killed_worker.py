@@ -16,7 +16,7 @@ from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.workers import build_worker
-from tests.fakes import FakeFetcher, FakeReader
+from tests.fakes import FakeFetcher, FakeReader, MemoryKeys
 
 
 class DeadlyReader(FakeReader):
@@ -30,7 +30,7 @@ class DeadlyReader(FakeReader):
 
 async def work(address: str, namespace: str, objects: str, database: str) -> None:
     blobs, history = ObjectStore(objects), BufferedHistory(HistoryWriter(Database(database)))
-    plugin = queue_plugin(blobs, StepObserver("deadly", history.put, Tally()))
+    plugin = queue_plugin(blobs, StepObserver("deadly", history.put, Tally()), MemoryKeys())
     client = await Client.connect(address, namespace=namespace, plugins=[plugin])
     given = {"blobs": blobs, "reader": DeadlyReader(), "fetcher": FakeFetcher(), "history": history}
     async with history.running(), build_worker(client, "photo_processing", given, 4, timedelta(seconds=1)):

@@ -73,7 +73,7 @@ async def without_temporal(
     """Run the API with its database, and no Temporal."""
     await Database(f"sqlite:///{tmp_path / 'spaces.db'}").migrate()
     nowhere = f"127.0.0.1:{free_port(0, 'nothing', print)}"
-    client = await Client.connect(nowhere, lazy=True, plugins=[queue_plugin(providers.blobs)])
+    client = await Client.connect(nowhere, lazy=True, plugins=[queue_plugin(providers.blobs, keys=providers.keys)])
     return lambda: run_api(client)
 
 

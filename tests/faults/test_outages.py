@@ -29,7 +29,7 @@ async def test_while_temporal_is_stopped_jobs_are_accepted_and_start_once_when_i
     own_temporal: OwnTemporal, providers: Providers, run_api: RunApi, tmp_path: Path
 ) -> None:
     await Database(f"sqlite:///{tmp_path / 'spaces.db'}").migrate()
-    client = await own_temporal.connect(queue_plugin(providers.blobs))
+    client = await own_temporal.connect(queue_plugin(providers.blobs, keys=providers.keys))
 
     async with run_api(client) as api:
         body = await batch(api, "one")
@@ -62,7 +62,7 @@ async def test_a_job_waiting_for_temporal_cannot_be_cancelled_before_it_is_back(
     own_temporal: OwnTemporal, providers: Providers, run_api: RunApi, tmp_path: Path
 ) -> None:
     await Database(f"sqlite:///{tmp_path / 'spaces.db'}").migrate()
-    client = await own_temporal.connect(queue_plugin(providers.blobs))
+    client = await own_temporal.connect(queue_plugin(providers.blobs, keys=providers.keys))
 
     async with run_api(client) as api:
         body = await batch(api, "one")
@@ -153,7 +153,7 @@ async def test_with_neither_database_nor_temporal_nothing_is_accepted(
     postgres_url: str,
 ) -> None:
     await Database(postgres_url).migrate()
-    client = await own_temporal.connect(queue_plugin(providers.blobs))
+    client = await own_temporal.connect(queue_plugin(providers.blobs, keys=providers.keys))
 
     async with run_api(client, postgres_url) as api:
         body = await batch(api, "one")

@@ -38,7 +38,7 @@ async def own_api(
 ) -> AsyncIterator[Api]:
     """The API on a Temporal server of the test's own."""
     await Database(f"sqlite:///{tmp_path / 'spaces.db'}").migrate()
-    client = await own_temporal.connect(queue_plugin(providers.blobs))
+    client = await own_temporal.connect(queue_plugin(providers.blobs, keys=providers.keys))
     async with run_api(client) as api:
         yield api
 
@@ -47,7 +47,7 @@ async def own_api(
 async def workers(own: OwnTemporal, providers: Providers, api: Api, **settings: float) -> AsyncIterator[None]:
     """Run a worker of the photos, that hears of pauses within a moment, and one of the system queue."""
     watch = PauseWatch(Pauses(api.services.database), SOON)
-    client = await own.connect(queue_plugin(providers.blobs))
+    client = await own.connect(queue_plugin(providers.blobs, keys=providers.keys))
     given = system_providers(client, api.services.database, **settings)
     system = build_worker(client, SYSTEM_QUEUE, given, slots=4, drain=timedelta(0))
     async with watch.running(), worker_on(own, providers, api.history, watch), system:

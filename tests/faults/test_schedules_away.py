@@ -22,7 +22,7 @@ async def test_while_temporal_is_away_calls_say_so_in_time_and_the_schedule_is_t
     own_temporal: OwnTemporal, providers: Providers, run_api: RunApi, tmp_path: Path
 ) -> None:
     await Database(f"sqlite:///{tmp_path / 'spaces.db'}").migrate()
-    client = await own_temporal.connect(queue_plugin(providers.blobs))
+    client = await own_temporal.connect(queue_plugin(providers.blobs, keys=providers.keys))
     found = []
 
     async with run_api(client) as api:

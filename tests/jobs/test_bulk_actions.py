@@ -424,7 +424,7 @@ async def test_an_action_goes_on_as_a_new_run_before_its_history_gets_long(
         asked = await start(api, "discard", {"ids": ids})
         done = await over(api, asked["id"])
     runs = [run async for run in client.list_workflows(f"WorkflowId = '{asked['id']}'")]
-    replayer = Replayer(workflows=[BulkWorkflow], plugins=[queue_plugin(providers.blobs)])
+    replayer = Replayer(workflows=[BulkWorkflow], plugins=[queue_plugin(providers.blobs, keys=providers.keys)])
     for run in runs:
         await replayer.replay_workflow(await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history())
 

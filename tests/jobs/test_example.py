@@ -40,7 +40,9 @@ def run_example(connect: Connect, providers: Providers, monkeypatch: pytest.Monk
     @asynccontextmanager
     async def run(history: JobHistory) -> AsyncIterator[None]:
         buffered = BufferedHistory(history)
-        client = await connect(queue_plugin(providers.blobs, StepObserver("test-worker", buffered.put, Tally())))
+        client = await connect(
+            queue_plugin(providers.blobs, StepObserver("test-worker", buffered.put, Tally()), providers.keys)
+        )
         worker = build_worker(client, WORD_COUNT.name, {"history": buffered}, slots=4, drain=timedelta(seconds=1))
         async with buffered.running(), worker:
             yield

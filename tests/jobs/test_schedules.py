@@ -196,7 +196,7 @@ async def test_starts_ordered_at_the_same_moment_from_two_processes_all_come(
     client: Client, schedules: JobSchedules, connect: Connect, providers: Providers
 ) -> None:
     schedule = await made(schedules, a_schedule(overlap=Overlap.ALLOW_ALL))
-    elsewhere = JobSchedules(await connect(queue_plugin(providers.blobs)))
+    elsewhere = JobSchedules(await connect(queue_plugin(providers.blobs, keys=providers.keys)))
     due = [NOON + timedelta(minutes=n) for n in range(8)]
 
     async def start(where: JobSchedules, instants: list[datetime]) -> list[StartOutcome]:
@@ -212,7 +212,7 @@ async def test_changes_at_the_same_moment_from_two_processes_do_not_undo_each_ot
     schedules: JobSchedules, connect: Connect, providers: Providers
 ) -> None:
     schedule = await made(schedules, a_schedule())
-    elsewhere = JobSchedules(await connect(queue_plugin(providers.blobs)))
+    elsewhere = JobSchedules(await connect(queue_plugin(providers.blobs, keys=providers.keys)))
     changes: list[dict[str, Any]] = [{"name": "n"}, {"note": "w"}, {"paused": True}, {"jitter_seconds": 9}]
 
     async def change(where: JobSchedules, said: dict[str, Any]) -> StoredSchedule:
