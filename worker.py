@@ -31,6 +31,7 @@ from readmodel.alerts import AlertBook
 from readmodel.bulk import BulkActions
 from readmodel.database import Database
 from readmodel.deliveries import Deliveries
+from readmodel.erasure import Erasure
 from readmodel.history import HistoryWriter
 from readmodel.holds import PauseWatch
 from readmodel.incidents import Incidents
@@ -40,13 +41,14 @@ from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
 from readmodel.payments import PaymentBook
 from readmodel.retention import Retention
-from readmodel.tenant_keys import KeyBook, KeyRing
+from readmodel.tenant_keys import KeyBook, KeyRing, KeyShredder
 from readmodel.waiting import Waiting
 from readmodel.workers import WorkerRegistry
 from telemetry import set_up_logging, set_up_tracing
 from temporal.buffer import BufferedHistory
 from temporal.client import connect_when_up
 from temporal.dependencies import TemporalJobs
+from temporal.erasure import TenantRunsInTemporal
 from temporal.held import TemporalHeldJobs
 from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
@@ -125,6 +127,10 @@ def system_providers(
         "held": TemporalHeldJobs(client),
         "bulk": BulkActions(database),
         "decisions": job_decisions(client, database, settings),
+        "runs": TenantRunsInTemporal(client),
+        "rows": Erasure(database),
+        "blobs": blob_store(settings),
+        "shredder": KeyShredder(database),
         "upkeep": upkeep_parts(client, database, settings, money),
     }
 

@@ -14,8 +14,9 @@ from adapters.webhooks.sender import HttpWebhooks
 from config import Settings
 from contracts.alerts import AlertChannel
 from contracts.errors import Unavailable
+from contracts.keys import KeyWrapper
 from contracts.payment_ports import PaymentProvider, ProviderEvents
-from contracts.ports import BlobStore, KeyWrapper
+from contracts.ports import BlobStore
 from contracts.tasks import beside
 
 

@@ -15,6 +15,7 @@ from api.cleaning import QueueCleaning
 from api.codec import CodecDesk
 from api.context import Services
 from api.dependencies import DependencyCheck
+from api.erasing import ErasureDesk
 from api.explain import Explainer
 from api.feed import Feed
 from api.flows import FlowDesk
@@ -46,6 +47,7 @@ from readmodel.cleaning import Cleaning
 from readmodel.database import Database
 from readmodel.dead_letters import DeadLetters
 from readmodel.deliveries import Deliveries
+from readmodel.erasure import Erasure
 from readmodel.flows import Flows
 from readmodel.history import HistoryWriter
 from readmodel.inline import InlineRecord
@@ -62,6 +64,7 @@ from readmodel.webhooks import Webhooks
 from readmodel.workers import WorkerRegistry
 from temporal.bulk import BulkRuns
 from temporal.engine import TemporalEngine
+from temporal.erasure import Erasures
 from temporal.held import Releases
 from temporal.job_schedules import JobSchedules
 from temporal.ledger import TemporalLedger
@@ -93,10 +96,9 @@ def assemble(
     """
     engine, intake = TemporalEngine(client), Intake(database)
     queries, keys = JobQueries(database), ApiKeys(database)
-    relay = OutboxRelay(intake, engine)
     ledger, history = TemporalLedger(client), HistoryWriter(database)
     pauses, control = Pauses(database), QueueControl(client)
-    lookup = Lookup(engine, ledger, queries, history)
+    relay, lookup = OutboxRelay(intake, engine), Lookup(engine, ledger, queries, history)
     inline = InlineRunner(InlineRecord(database), history, inline_steps or {})
     limits = LimitsBook(database, default_limits)
     standings, schedules = Standings(limits, tuple(JOB_TYPES)), JobSchedules(client)
@@ -105,8 +107,7 @@ def assemble(
     acceptance = Acceptance(
         engine, ledger, intake, upload_check, relay, dependencies, admission=admission, inline=inline
     )
-    alerts = AlertBook(database)
-    tail, workers = Tail(queries), WorkerRegistry(database)
+    tail, workers, authenticator = Tail(queries), WorkerRegistry(database), Authenticator(admin_key, keys)
     pausing = Pausing(pauses, control, Releases(client))
     bulk = BulkAcceptance(intake, upload_check, dependencies, admission, relay)
     statistics = Statistics(QueueStatistics(database), DeadLetters(database), workers, pausing)
@@ -128,7 +129,7 @@ def assemble(
         feed=Feed(tail, queries),
         schedules=Schedules(schedules, upload_check, standings, intake),
         schedule_starts=ScheduleStarts(schedules, intake, queries),
-        authenticator=Authenticator(admin_key, keys),
+        authenticator=authenticator,
         database=database,
         blobs=blobs,
         engine=engine,
@@ -136,8 +137,6 @@ def assemble(
         limits=limits,
         admission=admission,
         usage=UsageQueries(database),
-        alerts=alerts,
-        alert_desk=AlertDesk(alerts, AlertRules(database)),
         analytics=AnalyticsDesk(Analytics(database)),
         advice=AdviceDesk(database),
         transparency=Transparency(database, default_limits or TenantLimits(), public_tenants),
@@ -145,6 +144,9 @@ def assemble(
         payments=PaymentDesk(
             PaymentBook(database), ProviderEventBook(database), PaymentDayBook(database), engine, provider_events
         ),
+        alerts=AlertBook(database),
+        alert_desk=AlertDesk(AlertBook(database), AlertRules(database)),
+        erasures=ErasureDesk(Erasures(client), Erasure(database), authenticator),
         codec=CodecDesk(client.data_converter.payload_codec),
         temporal_ui_url=temporal_ui_url,
     )

@@ -14,6 +14,7 @@ from api.alerting import AlertDesk
 from api.analytics import AnalyticsDesk
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.codec import CodecDesk
+from api.erasing import ErasureDesk
 from api.explain import Explainer
 from api.feed import Feed
 from api.flows import FlowDesk
@@ -73,6 +74,7 @@ class Services:
     webhooks: WebhookDesk
     payments: PaymentDesk
     codec: CodecDesk
+    erasures: ErasureDesk
     temporal_ui_url: str | None = None
 
     async def remember(self, tenant_id: str, key: str, sha256: str) -> bool:

@@ -39,6 +39,8 @@ class Right(StrEnum):
     KEYS_MANAGE = "keys:manage"
     LIMITS_MANAGE = "limits:manage"
     """Decide what tenants may use; only the platform's keys can use it."""
+    TENANTS_ERASE = "tenants:erase"
+    """Have a tenant forgotten; only the platform's keys can use it."""
 
 
 _VIEWER = frozenset({Right.JOBS_READ})
@@ -54,7 +56,7 @@ ROLES: dict[str, frozenset[Right]] = {
     "viewer": _VIEWER,
     "submitter": _SUBMITTER,
     "operator": _OPERATOR,
-    "admin": _OPERATOR | {Right.KEYS_MANAGE, Right.LIMITS_MANAGE, Right.ALERTS_MANAGE},
+    "admin": _OPERATOR | {Right.KEYS_MANAGE, Right.LIMITS_MANAGE, Right.TENANTS_ERASE, Right.ALERTS_MANAGE},
 }
 
 

@@ -103,6 +103,9 @@ RELEASE: dict[str, Any] = {
 UPKEEP: dict[str, Any] = {**RELEASE, "start_to_close_timeout": timedelta(minutes=20)}
 """A stretch of upkeep is ten minutes long; one that lost its worker goes on in another within seconds."""
 
+ERASE: dict[str, Any] = {**RELEASE, "start_to_close_timeout": timedelta(hours=1)}
+"""A tenant is forgotten to the end, however long that takes."""
+
 BULK: dict[str, Any] = {
     "start_to_close_timeout": timedelta(minutes=1),
     "heartbeat_timeout": timedelta(seconds=5),

@@ -15,7 +15,6 @@ from contracts.bulk import BulkOrder, BulkOutcome, BulkProgress, BulkStanding, B
 from contracts.history import JobChange
 from contracts.inline import InlineOutcome
 from contracts.jobs import DependencyEnd, JobStatus, Priority
-from contracts.keys import DataKey
 from contracts.pauses import Pause, QueueState
 from contracts.photos import PhotoAnalysis, PhotoProblem
 from contracts.webhooks import Outcome, WebhookAnswer, WebhookPost
@@ -51,6 +50,13 @@ class BlobStore(Protocol):
 
         Raises:
             Unavailable: The store did not answer.
+        """
+
+    async def delete_under(self, folder: str) -> int:
+        """Remove all keys that begin with `folder/`, and return how many.
+
+        Raises:
+            Unavailable: The store did not answer; what was removed before stays removed.
         """
 
     async def ping(self) -> None:
@@ -446,47 +452,4 @@ class WebhookRecord(Protocol):
 
         Raises:
             Unavailable: The database did not answer; the deliveries are due again when their claim is over.
-        """
-
-
-class KeyWrapper(Protocol):
-    """A master key: wraps the keys of tenants, so that they can be kept beside what they encrypt.
-
-    name: of the master key that wraps now; `wrap` puts it before a dot
-    """
-
-    name: str
-
-    async def wrap(self, secret: bytes, bound_to: str) -> str:
-        """Return the secret, wrapped for its owner.
-
-        Raises:
-            Unavailable: Who keeps the master key did not answer.
-        """
-
-    async def unwrap(self, wrapped: str, bound_to: str) -> bytes:
-        """Return the secret.
-
-        Raises:
-            NotFound: It is under another master key, or was wrapped for another owner.
-            Unavailable: Who keeps the master key did not answer.
-        """
-
-
-class TenantKeys(Protocol):
-    """The keys that payloads are encrypted with."""
-
-    async def current(self, tenant_id: str) -> DataKey:
-        """Return the key to encrypt with; a tenant's first key is made when it is first asked for.
-
-        Raises:
-            Unavailable: The keys cannot be read now, and this tenant's is not known here.
-        """
-
-    async def find(self, key_id: str) -> DataKey:
-        """Return the key that something was encrypted with.
-
-        Raises:
-            NotFound: There is no such key, or it was destroyed.
-            Unavailable: The keys cannot be read now, and this one is not known here.
         """

@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from contracts.errors import NotFound, Unavailable
-from contracts.keys import KEY_BYTES, DataKey
-from contracts.ports import KeyWrapper
+from contracts.keys import KEY_BYTES, DataKey, KeyWrapper
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.rows import insert_into
@@ -73,13 +72,6 @@ class KeyBook:
             await connection.execute(insert_into(connection, TenantKeyRow), made)
         return await self._opened(made["id"], tenant_id, made["wrapped"])
 
-    async def destroy(self, tenant_id: str) -> int:
-        """Destroy all keys of the tenant, and return how many; nobody can read any more what they encrypted."""
-        gone = {"wrapped": None, "current_of": None, "destroyed_at": self._clock()}
-        live = update(TenantKeyRow).where(TenantKeyRow.tenant_id == tenant_id, TenantKeyRow.destroyed_at.is_(None))
-        async with self._database.write() as connection:
-            return (await connection.execute(live.values(gone))).rowcount
-
     async def rewrap(self) -> int:
         """Wrap with the present master key what is under older ones, and return how many keys that were.
 
@@ -111,6 +103,21 @@ class KeyBook:
 
     async def _opened(self, key_id: str, tenant_id: str, wrapped: str) -> DataKey:
         return DataKey(key_id, tenant_id, await self._wrapper.unwrap(wrapped, _bound(tenant_id, key_id)))
+
+
+class KeyShredder:
+    """Destroys keys; it needs no master key for that. Raises `Unavailable` when the database did not answer."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def destroy(self, tenant_id: str) -> int:
+        """Destroy all keys of the tenant, and return how many; nobody can read any more what they encrypted."""
+        gone = {"wrapped": None, "current_of": None, "destroyed_at": self._clock()}
+        live = update(TenantKeyRow).where(TenantKeyRow.tenant_id == tenant_id, TenantKeyRow.destroyed_at.is_(None))
+        async with self._database.write() as connection:
+            return (await connection.execute(live.values(gone))).rowcount
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ from temporalio.converter import (
 )
 
 from contracts.errors import NotFound
-from contracts.keys import key_owner
-from contracts.ports import TenantKeys
+from contracts.keys import TenantKeys, key_owner
 from contracts.values import PLATFORM
 
 ENCODING, KEY_ID = "encoding", "encryption-key-id"

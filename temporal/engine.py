@@ -40,6 +40,8 @@ from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 
 TASK_TIMEOUT = timedelta(seconds=5)
+GATES = ("dependencies.", "inline.")
+"""Activities by which a job asks whether it may begin: it has not begun by asking."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,11 @@ class TemporalEngine:
             described = await answer(self._client.get_workflow_handle(job_id).describe())
         except NotFound:
             return None
-        pending = described.raw_description.pending_activities
+        pending = [
+            step
+            for step in described.raw_description.pending_activities
+            if not step.activity_type.name.startswith(GATES)
+        ]
         return _live(described, tuple([_step(each, await self._words(each.last_failure)) for each in pending]))
 
     async def _words(self, failure: Failure) -> str | None:

@@ -12,7 +12,8 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from contracts.ports import BlobStore, TenantKeys
+from contracts.keys import TenantKeys
+from contracts.ports import BlobStore
 from temporal.codec import TenantCodec
 from temporal.interceptors.chain import StepChain, StepObserver
 from temporal.large_payloads import THRESHOLD_BYTES, BlobPayloadDriver

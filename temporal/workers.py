@@ -10,6 +10,7 @@ from temporalio.worker import Worker
 
 from activities.bulk import BulkActivities
 from activities.dependencies import DependencyActivities
+from activities.erasure import ErasureActivities
 from activities.history import HistoryActivities
 from activities.inline import InlineActivities
 from activities.payments import PaymentChecks
@@ -21,6 +22,7 @@ from contracts.repair import SYSTEM_QUEUE
 from temporal.registry import JOB_TYPES
 from workflows.bulk import BulkWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
+from workflows.erasure import EraseWorkflow
 from workflows.release import ReleaseWorkflow
 from workflows.repair import RepairWorkflow
 from workflows.upkeep import UpkeepWorkflow
@@ -34,6 +36,7 @@ SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (
     UpkeepWorkflow,
     BulkWorkflow,
     ReconciliationWorkflow,
+    EraseWorkflow,
 )
 SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     RepairActivities,
@@ -42,6 +45,7 @@ SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     ReleaseActivities,
     UpkeepActivities,
     BulkActivities,
+    ErasureActivities,
     PaymentChecks,
     ReconciliationActivities,
 )

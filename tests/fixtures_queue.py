@@ -167,7 +167,7 @@ def run_system(connect: Connect, providers: Providers) -> RunSystem:
     @asynccontextmanager
     async def run(database: Database, **settings: Any) -> AsyncIterator[None]:
         client = await connect(queue_plugin(providers.blobs, keys=providers.keys))
-        given = system_providers(client, database, **settings)
+        given = system_providers(client, database, **settings) | {"blobs": providers.blobs}
         async with build_worker(client, SYSTEM_QUEUE, given, slots=4, drain=timedelta(seconds=1)):
             yield
 

@@ -90,6 +90,22 @@ class ObjectStore:
         with contextlib.suppress(NotFound), _translated(key):
             await obstore.delete_async(self._driver, key)
 
+    async def delete_under(self, folder: str) -> int:
+        """Remove all keys that begin with `folder/`, and return how many.
+
+        Raises:
+            InvalidInput: Not an object key.
+            Unavailable: The store did not answer; what was removed before stays removed.
+        """
+        _check(folder)
+        removed = 0
+        with _translated(folder):
+            async for page in obstore.list(self._driver, prefix=f"{folder}/"):
+                keys = [found["path"] for found in page]
+                await obstore.delete_async(self._driver, keys)
+                removed += len(keys)
+        return removed
+
     async def ping(self) -> None:
         """Return when the store answers; a listing of nothing, which a bucket that is not there refuses.
 

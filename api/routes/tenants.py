@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from api.context import Here, Who
 from api.identity import Right
 from api.requests import job_type_named
+from contracts.erasure import Certificate, EraseRequest
 from contracts.errors import Forbidden, InvalidInput
 from contracts.limits import Slowdown, TenantLimits
 from contracts.values import PLATFORM, TENANT_PATTERN, Instant, RequestBody, WireModel
@@ -71,6 +72,18 @@ async def put_limits(tenant_id: TenantName, body: LimitsBody, here: Here, who: W
     decided = await here.limits.put(tenant_id, _with_known_types(body), who.actor)
     here.admission.standings.forget(tenant_id)
     return await _view(here, tenant_id, decided)
+
+
+@router.post("/{id}/erase", status_code=202, summary="Have a tenant forgotten")
+async def erase(tenant_id: TenantName, body: EraseRequest, here: Here, who: Who) -> Certificate:
+    """End the tenant's jobs, remove its rows and files, and destroy its keys. It cannot be undone."""
+    return await here.erasures.erase(who, tenant_id, body)
+
+
+@router.get("/{id}/erase", summary="How far a tenant is forgotten")
+async def certificate(tenant_id: TenantName, here: Here, who: Who) -> Certificate:
+    """Return the certificate of the tenant's erasure; `running` while it is being done."""
+    return await here.erasures.certificate(who, tenant_id)
 
 
 @router.get("/{id}/usage", summary="What a tenant used, by job type and day")

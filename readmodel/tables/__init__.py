@@ -16,6 +16,7 @@ from readmodel.tables.control import (
     SlowdownRow,
     TenantLimitsRow,
 )
+from readmodel.tables.erasures import ErasureRow
 from readmodel.tables.intake import IdempotencyKeyRow, OutboxRow
 from readmodel.tables.jobs import STILL_OPEN, FlowRow, JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
 from readmodel.tables.keys import TenantKeyRow
@@ -41,6 +42,7 @@ __all__ = [
     "Base",
     "BigId",
     "BulkActionRow",
+    "ErasureRow",
     "FlowRow",
     "IdempotencyKeyRow",
     "JobCountRow",

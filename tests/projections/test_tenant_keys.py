@@ -12,7 +12,7 @@ from contracts.errors import NotFound, Unavailable
 from contracts.keys import DataKey
 from readmodel.database import Database
 from readmodel.tables import TenantKeyRow
-from readmodel.tenant_keys import FRESH, KeyBook, KeyRing
+from readmodel.tenant_keys import FRESH, KeyBook, KeyRing, KeyShredder
 
 MASTER, OTHER = os.urandom(32), os.urandom(32)
 
@@ -55,7 +55,7 @@ async def test_a_destroyed_key_is_gone_for_good_and_the_next_one_is_another(book
     old, others = await book.current("acme"), await book.current("bolt")
     await book.rotate("acme")
 
-    destroyed = await book.destroy("acme")
+    destroyed = await KeyShredder(database).destroy("acme")
 
     assert destroyed == 2
     with pytest.raises(NotFound, match="cannot be read any more"):
