@@ -21,8 +21,8 @@ from activities.upkeep import UpkeepActivities
 from contracts.repair import SYSTEM_QUEUE
 from temporal.registry import JOB_TYPES
 from workflows.bulk import BulkWorkflow
-from workflows.reconciliation import ReconciliationWorkflow
 from workflows.erasure import EraseWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
 from workflows.release import ReleaseWorkflow
 from workflows.repair import RepairWorkflow
 from workflows.upkeep import UpkeepWorkflow
