@@ -47,8 +47,10 @@ NAVIGATION = (
         Item("/alerts", "Alerts", "notifications", "a"),
     ),
     (
+        Item("/analytics", "Analytics", "insights", "y"),
         Item("/tenants", "Tenants", "storefront", "e"),
         Item("/workers", "Workers", "memory", "w", Right.WORKERS_READ),
+        Item("/webhooks", "Webhooks", "webhook", "h", Right.WEBHOOKS_MANAGE),
         Item("/keys", "Keys", "key", "k", Right.KEYS_MANAGE),
     ),
 )

@@ -8,6 +8,7 @@ from nicegui import Client, app, ui
 
 from api.context import Services
 from contracts.errors import JobError, NotFound
+from dashboard.exports import export_routes
 from dashboard.frame import STATIC, box, empty, frame, head
 from dashboard.guard import ROOT, Guard, Patience
 from dashboard.live import Live
@@ -34,6 +35,7 @@ def mount_dashboard(api: FastAPI, services: Services, secret: str) -> None:
     app.add_static_files("/static", STATIC)
     app.include_router(sign_in_routes(sessions))
     app.include_router(upload_routes(services, sessions))
+    app.include_router(export_routes(services, sessions))
     for path, active, title, build in PAGES:
         ui.page(path, title=f"{title} · Spaces Queue", response_timeout=BUILD_SECONDS)(_page(desk, active, build))
     ui.run_with(

@@ -29,15 +29,6 @@ class DayOfUse(WireModel):
     cost: float | None = Field(default=None, description="null: no job type reports it")
 
 
-class TenantUse(WireModel):
-    """What a tenant used in a stretch of days, all job types together. seconds: see `DayOfUse`."""
-
-    tenant_id: str
-    jobs: int
-    failed: int
-    seconds: float
-
-
 class UsageQueries:
     """Reads what tenants used.
 
@@ -60,14 +51,3 @@ class UsageQueries:
         async with self._database.read() as connection:
             days = (await connection.execute(query.order_by(row.at.desc(), row.job_type))).mappings().all()
         return [DayOfUse(**day, day=day["at"].date(), seconds=int(day["run_ms"]) / 1000) for day in days]
-
-    async def by_tenant(self, begin: datetime, end: datetime, limit: int) -> Sequence[TenantUse]:
-        """Return what each tenant used on the days from one instant to another, whoever used most seconds first."""
-        row = JobCountRow
-        seconds = func.sum(row.run_ms)
-        failed = func.sum(case((row.status == JobStatus.FAILED, row.count), else_=0)).label("failed")
-        query = select(row.tenant_id, func.sum(row.count).label("jobs"), failed, seconds.label("run_ms"))
-        query = query.where(row.grain == "day", row.at >= begin, row.at <= end).group_by(row.tenant_id)
-        async with self._database.read() as connection:
-            found = (await connection.execute(query.order_by(seconds.desc()).limit(limit))).mappings().all()
-        return [TenantUse(**use, seconds=int(use["run_ms"]) / 1000) for use in found]

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable
 
 from dashboard.pages import (
+    alert_rules,
     alerts,
+    analytics,
     bulk_actions,
     dead_letters,
     flows,
@@ -16,6 +18,7 @@ from dashboard.pages import (
     queues,
     schedules,
     tenants,
+    webhooks,
     workers,
 )
 from dashboard.tab import Tab
@@ -37,8 +40,12 @@ PAGES: tuple[tuple[str, str, str, Build], ...] = (
     ("/bulk-actions", "/bulk-actions", "Bulk actions", bulk_actions.build),
     ("/bulk-actions/{action_id:path}", "/bulk-actions", "Bulk action", bulk_actions.build_one),
     ("/alerts", "/alerts", "Alerts", alerts.build),
+    ("/alerts/rules", "/alerts", "Alert rules", alert_rules.build),
+    ("/analytics", "/analytics", "Analytics", analytics.build),
     ("/tenants", "/tenants", "Tenants", tenants.build),
     ("/tenants/{tenant_id}", "/tenants", "Tenant", tenants.build_one),
+    ("/webhooks", "/webhooks", "Webhooks", webhooks.build),
+    ("/webhooks/{webhook_id}", "/webhooks", "Webhook", webhooks.build_one),
     ("/workers", "/workers", "Workers", workers.build),
     ("/keys", "/keys", "Keys", keys.build),
 )

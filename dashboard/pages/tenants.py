@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from api.analytics import asked_span
 from api.identity import Caller, Right
 from api.routes import tenants as routes
 from contracts.values import PLATFORM
 from dashboard.frame import box, button, card, head, link, text
+from dashboard.pages.analytics import tenant_row
 from dashboard.pages.paged import PagedTable
 from dashboard.parts.dialog import dialog
 from dashboard.parts.fields import Field
@@ -16,7 +18,8 @@ from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.parts.tiles import Tile, Tiles
 from dashboard.tab import Tab
 from dashboard.words import ROOT, jobs_link, percent, said
-from readmodel.usage import DayOfUse, TenantUse
+from readmodel.analytics import Bucket
+from readmodel.usage import DayOfUse
 
 DAYS = 7
 MOST = 200
@@ -27,7 +30,7 @@ COLUMNS = (
     Column("failed", "Failed", "number"),
     Column("seconds", "Work", "seconds"),
     Column("share", "Share of all work", "bar"),
-    Column("limits", "", "link"),
+    Column("busiest", "Busiest hour (UTC)", style="right wide"),
 )
 DAY_COLUMNS = (
     Column("day", "Day (UTC)"),
@@ -50,11 +53,8 @@ async def build(tab: Tab) -> None:
         button("Open", lambda: tab.go(f"{PAGE}/{quote(name.value.strip(), safe='')}"))
 
     async def load(caller: Caller, _: str | None) -> tuple[Sequence[Row], str | None]:
-        caller.must(Right.JOBS_READ)
-        now = datetime.now(UTC)
-        uses = await tab.here.usage.by_tenant(now - timedelta(days=DAYS), now, MOST)
-        total = sum(use.seconds for use in uses) or 1
-        return [_row(use, use.seconds / total) for use in uses], None
+        span = asked_span(Bucket.DAY, datetime.now(UTC) - timedelta(days=DAYS), None)
+        return [tenant_row(each) for each in (await tab.here.analytics.tenants(caller, span)).totals[:MOST]], None
 
     empty = Empty(
         "No tenant had a job that ended", "Tenants are whoever submits jobs; there is nothing to set up first."
@@ -149,20 +149,6 @@ class TenantPage:
             usage = await routes.usage(self._id, self._tab.here, await self._tab.who())
             self._show(limits, usage.pending)
         return limits is not None
-
-
-def _row(use: TenantUse, share: float) -> Row:
-    href = f"{PAGE}/{quote(use.tenant_id, safe='')}"
-    return {
-        "id": use.tenant_id,
-        "href": href,
-        "tenant": {"text": use.tenant_id, "href": href},
-        "jobs": use.jobs,
-        "failed": use.failed,
-        "seconds": use.seconds,
-        "share": {"text": f"{percent(share)} %", "parts": [{"class": "", "share": share}]},
-        "limits": {"text": "limits and use", "href": href},
-    }
 
 
 def _day(day: DayOfUse) -> Row:

@@ -10,6 +10,7 @@
   // "3.2 s", "4 min 10 s", "2 d 3 h" of seconds
   function span(seconds) {
     if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
+    if (seconds === 0) return "0 s";
     if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
     if (seconds < 10) return `${seconds.toFixed(1)} s`;
     const place = UNITS.findIndex(([, size]) => seconds >= size);

@@ -108,7 +108,7 @@ async def test_pages_allow_no_script_but_their_own(site: Machine) -> None:
 async def test_a_revoked_key_ends_its_sessions(site: Machine, visitor: Visitor) -> None:
     key_id, key = await new_key(site, "acme", "operator")
     await visitor.sign_in(key)
-    await visitor.open("/jobs")
+    await visitor.open("/queues")
 
     await site.http.delete(f"/v1/keys/{key_id}")
 

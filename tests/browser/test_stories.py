@@ -5,6 +5,7 @@ import hashlib
 import re
 import time
 
+import httpx
 from playwright.async_api import expect
 
 from tests.browser.conftest import NOBODY_THERE, Visitor, reaches, submit, upload
@@ -183,3 +184,31 @@ async def test_a_new_job_by_its_form_with_a_file_and_another_like_it(site: Machi
     await expect(page.get_by_label("Tags")).to_have_value("by-form, second")
     await page.get_by_label("Fill in as").select_option("json")
     await expect(page.locator("textarea.code")).to_have_value(re.compile("uploadId"))
+
+
+async def test_an_endpoint_is_registered_told_and_told_again(site: Machine, admin: Visitor) -> None:
+    page = admin.page
+    await admin.open("/webhooks")
+    await page.get_by_role("button", name="New endpoint").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Address").fill("http://127.0.0.1:9/hooks")
+    await dialog.get_by_label("Tenant").fill("told-shop")
+    await dialog.get_by_role("button", name="Register").click()
+    await expect(page.get_by_text("Its secret, shown this once")).to_be_visible()
+    job_id = await submit(site, {"url": NOBODY_THERE}, tenant="told-shop", delaySeconds=3600)
+    await site.http.post(f"/v1/jobs/{job_id}/cancel", headers={"X-Tenant-Id": "told-shop"})
+
+    await page.get_by_role("link", name="http://127.0.0.1:9/hooks").click()
+
+    await expect(page.get_by_role("table", name="Deliveries").locator("tbody tr")).to_have_count(1)
+    await expect(page.get_by_role("table", name="Deliveries")).to_contain_text("job.cancelled")
+
+
+async def test_analytics_are_exported_as_csv_only_to_who_is_signed_in(site: Machine, admin: Visitor) -> None:
+    answer = await admin.page.request.get(f"{admin.url}/export/volume.csv?by=day")
+    async with httpx.AsyncClient(base_url=site.url) as http:
+        refused = await http.get("/dashboard/export/volume.csv")
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert "at,jobType," in (await answer.text()).partition("\n")[0]
+    assert refused.status_code == 303

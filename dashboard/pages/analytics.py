@@ -1,0 +1,115 @@
+"""Analytics: what ended over time, what has become worse than usual, and what could be saved."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nicegui import ui
+
+from api.advice import Advice, Degradation
+from api.analytics import TenantTotal, asked_span
+from dashboard.frame import box, card, head, link
+from dashboard.pages.charts import ended_over_time
+from dashboard.parts.table import Column, Empty, Row, Table
+from dashboard.tab import Tab
+from dashboard.words import ROOT, percent, said
+from readmodel.analytics import Bucket
+
+SPANS = {Bucket.HOUR: "by hour, 2 days", Bucket.DAY: "by day, 30 days", Bucket.WEEK: "by week, half a year"}
+FIGURES = {"processingTimeP95": "Run, p95", "waitTimeP95": "Wait, p95", "failureRate": "Failures"}
+
+WORSE_COLUMNS = (
+    Column("type", "Type"),
+    Column("figure", "Figure"),
+    Column("verdict", "Against usual", "status"),
+    Column("value", "Last 7 days", style="right"),
+    Column("band", "Usual band", style="right"),
+    Column("words", "", style="wide"),
+)
+ADVICE_COLUMNS = (Column("words", "What"), Column("numbers", "Rests on", style="wide"))
+TENANT_COLUMNS = (
+    Column("tenant", "Tenant", "link"),
+    Column("jobs", "Jobs", "number"),
+    Column("success", "Success %", style="right"),
+    Column("seconds", "Work", "seconds"),
+    Column("share", "Share", "bar"),
+    Column("busiest", "Busiest hour (UTC)", style="right"),
+)
+
+
+async def build(tab: Tab) -> None:
+    """Make the page."""
+    bucket = _bucket(tab.request.query_params.get("by", ""))
+    caller = await tab.who()
+    span = asked_span(bucket, None, None)
+    volume = await tab.here.analytics.volume(caller, span)
+    with head("Analytics"):
+        for name in ("volume", "tenants", "costs"):
+            link(f"{name.capitalize()} CSV", f"{ROOT}/export/{name}.csv?by={bucket.value}", "btn small").props(
+                "download"
+            )
+    with box(style="chips"):
+        for each, words in SPANS.items():
+            link(words, f"{ROOT}/analytics?by={each.value}", "chip on" if each is bucket else "chip")
+    with card("Jobs that ended", "completed ones by type; failed and cancelled ones on top"):
+        chart = ui.echart(ended_over_time(volume.items)).classes("chart")
+        chart.props('role=img aria-label="Jobs that ended, over time"')
+    worse = await tab.here.advice.degradation(caller)
+    with card("The last seven days against the eight weeks before", style="flush"):
+        none = Empty("Nothing to compare yet", "A job type needs three weeks of at least 20 jobs each.")
+        Table("Degradation", WORSE_COLUMNS, none, rows=[_worse_row(each) for each in worse.items])
+    advice = await tab.here.advice.advice(caller)
+    with card("What could be saved", style="flush"):
+        none = Empty("Nothing stands out", "Attempts that never help, lost work and free hours show up here.")
+        Table("Advice", ADVICE_COLUMNS, none, rows=[_advice_row(n, each) for n, each in enumerate(advice.items)])
+    tenants = await tab.here.analytics.tenants(caller, span)
+    with card("Tenants", style="flush"):
+        Table("Tenants", TENANT_COLUMNS, Empty("No job ended"), rows=[tenant_row(each) for each in tenants.totals[:50]])
+
+
+def _bucket(name: str) -> Bucket:
+    return Bucket(name) if name in set(Bucket) else Bucket.DAY
+
+
+def _worse_row(each: Degradation) -> Row:
+    shown = percent_of if each.figure == "failureRate" else _span
+    band = None if each.low is None or each.high is None else f"{shown(each.low)} to {shown(each.high)}"
+    return {
+        "id": f"{each.job_type} {each.figure}",
+        "type": said(each.job_type),
+        "figure": FIGURES[each.figure],
+        "verdict": each.verdict,
+        "value": shown(each.value),
+        "band": band,
+        "words": each.words,
+    }
+
+
+def percent_of(share: float) -> str:
+    """Return a share in [0, 1] with its unit."""
+    return f"{percent(share)} %"
+
+
+def _span(milliseconds: float) -> str:
+    return f"{milliseconds:,.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:,.1f} s"
+
+
+def _advice_row(number: int, each: Advice) -> Row:
+    numbers: Sequence[tuple[str, Any]] = list(each.numbers.items())
+    return {"id": str(number), "words": each.words, "numbers": ", ".join(f"{name} {value}" for name, value in numbers)}
+
+
+def tenant_row(each: TenantTotal) -> Row:
+    """Return a tenant's row."""
+    href = f"{ROOT}/tenants/{each.tenant_id}"
+    busiest = max(range(24), key=each.jobs_by_hour.__getitem__) if any(each.jobs_by_hour) else None
+    return {
+        "id": each.tenant_id,
+        "href": href,
+        "tenant": {"text": each.tenant_id, "href": href},
+        "jobs": each.jobs,
+        "failed": each.failed,
+        "success": percent(each.success_rate),
+        "seconds": each.seconds,
+        "share": {"text": percent_of(each.share), "parts": [{"class": "", "share": each.share}]},
+        "busiest": None if busiest is None else f"{busiest:02}:00",
+    }
