@@ -16,14 +16,11 @@ from contracts.webhooks import Outcome, WebhookAnswer, outcome
 log = logging.getLogger("spaces.webhooks")
 
 ENDPOINTS_AT_ONCE = 200
-AT_ONCE = 5
+BATCH = 5
 """Calls to one endpoint at a time."""
-BATCH = 10
-CLAIM = timedelta(minutes=1)
-"""Longer than a batch takes when every call of it times out."""
+CLAIM = timedelta(seconds=20)
+"""Longer than a call that times out; what a killed courier had claimed goes out again after that."""
 LOOK_SECONDS = 0.5
-
-_Told = tuple[DueDelivery, WebhookAnswer, Outcome]
 
 
 class Courier:
@@ -64,18 +61,15 @@ class Courier:
         """Make one batch of an endpoint's deliveries."""
         now = self._clock()
         claimed = await self._record.claim(webhook_id, now, now + CLAIM, BATCH)
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def tell(delivery: DueDelivery) -> _Told:
-            async with room:
-                answer = await self._sender.send(delivery.post)
-            return delivery, answer, outcome(answer, delivery.attempts, self._clock())
-
-        told = await asyncio.gather(*map(tell, claimed))
+        told = await asyncio.gather(*map(self._tell, claimed))
         if told:
             await self._record.told(told, self._clock())
             log.info("webhook called", extra={"webhookId": webhook_id, "deliveries": len(told)})
         return len(told)
+
+    async def _tell(self, delivery: DueDelivery) -> tuple[DueDelivery, WebhookAnswer, Outcome]:
+        answer = await self._sender.send(delivery.post)
+        return delivery, answer, outcome(answer, delivery.attempts, self._clock())
 
 
 async def _end(running: dict[asyncio.Task[int], str]) -> None:

@@ -13,12 +13,17 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from api.transparency import Transparency
 from benchmarks.postgres import be_nice, postgres_url
 from contracts.jobs import JobStatus
+from contracts.limits import TenantLimits
+from readmodel.alert_readings import AlertReadings
+from readmodel.analytics import Analytics, Bucket, Span
 from readmodel.database import Database
 from readmodel.dead_letters import DeadFilter, DeadLetters
 from readmodel.engines import database_url, make_patient_engine
 from readmodel.filters import JobFilter
+from readmodel.incidents import Incidents
 from readmodel.jobs import JobQueries
 from readmodel.statistics import QueueStatistics
 from readmodel.tables import JobRow
@@ -77,7 +82,8 @@ async def _timed(question: Question) -> float:
 
 async def _questions(database: Database, rows: int) -> dict[str, Question]:
     queries, letters, figures = JobQueries(database), DeadLetters(database), QueueStatistics(database)
-    month = datetime.now(UTC) - timedelta(days=30)
+    analytics, now = Analytics(database), datetime.now(UTC)
+    month, quarter = now - timedelta(days=30), now - timedelta(days=90)
 
     def page(cursor: str | None = None, **fields: object) -> Question:
         wanted = JobFilter(**{"tenant_id": None, **fields})  # type: ignore[arg-type]  # names and values stand below
@@ -107,6 +113,12 @@ async def _questions(database: Database, rows: int) -> dict[str, Question]:
         "queue: one type": lambda: figures.summary(None, TYPE),
         "error groups: all": lambda: letters.groups(DeadFilter(None), PAGE),
         "error groups: one tenant": lambda: letters.groups(DeadFilter(TENANT), PAGE),
+        "analytics: 90 days by type": lambda: analytics.by_type(Span(quarter, now, Bucket.DAY)),
+        "analytics: 90 days by tenant": lambda: analytics.by_tenant(Span(quarter, now, Bucket.DAY)),
+        "analytics: 2 days by hour": lambda: analytics.by_type(Span(now - timedelta(days=2), now, Bucket.HOUR)),
+        "alerts: all figures": lambda: AlertReadings(database).take(now),
+        "alerts: a turn of the rules": lambda: Incidents(database).watch(now),
+        "transparency": lambda: Transparency(database, TenantLimits()).view(),
         "count: dead": counted(statuses=(JobStatus.DEAD,)),
         "count: failed in 30 days": counted(statuses=(JobStatus.FAILED,), created_after=month),
         "count: failed of one tenant and type": counted(

@@ -62,6 +62,9 @@ class AlertNotices:
         query = query.join(AlertRow, AlertRow.id == _ROW.alert_id)
         query = query.where(_ROW.channel == channel, _ROW.next_try_at <= now)
         order = (_ROW.next_try_at, _ROW.created_at, _ROW.key)
+        async with self._database.read() as connection:
+            if (await connection.execute(query.limit(1))).first() is None:
+                return None
         async with self._database.write() as connection:
             rows = (await connection.execute(query.order_by(*order).limit(AT_ONCE))).all()
             keys = [row.notice_key for row in rows]

@@ -48,6 +48,7 @@ class AlertReadings:
         self._workers = WorkerRegistry(database)
         self._letters = DeadLetters(database)
         self._pauses = Pauses(database)
+        self._usual: tuple[datetime, Mapping[str, float]] | None = None
 
     async def take(self, now: datetime) -> Sequence[Reading]:
         """Return all readings; what is not among them is 0."""
@@ -59,9 +60,16 @@ class AlertReadings:
         readings = [*_of_queues(figures, paused, served), *_of_workers(silent), *await self._undecided()]
         async with self._database.read() as connection:
             readings += await _failures(connection, now)
-            readings += await _slowness(connection, now)
+            readings += await _slowness(connection, now, await self._usual_now(connection, now))
             readings += await _budgets(connection, now)
         return readings
+
+    async def _usual_now(self, connection: AsyncConnection, now: datetime) -> Mapping[str, float]:
+        """Return what is usual today; looked up once a day, because days that are over hardly change."""
+        today = Grain.DAY.begin(now)
+        if self._usual is None or self._usual[0] != today:
+            self._usual = today, await _usual(connection, today)
+        return self._usual[1]
 
     async def _undecided(self) -> list[Reading]:
         wanted = DeadFilter(None, error_types=(OUTCOME_UNKNOWN,))
@@ -126,23 +134,22 @@ def _failure(job_type: str, counts: Counter[str]) -> Reading:
     return Reading(AlertKind.FAILED_JOBS, share, words, job_type, jobs=jobs)
 
 
-async def _slowness(connection: AsyncConnection, now: datetime) -> list[Reading]:
-    last_hour = await _durations(connection, Grain.MINUTE, now - HOUR, now + HOUR)
-    today = Grain.DAY.begin(now)
+async def _usual(connection: AsyncConnection, today: datetime) -> Mapping[str, float]:
+    """Return the median of the daily p95 of each type that is known well enough, in milliseconds."""
     days = await _durations(connection, Grain.DAY, today - timedelta(days=USUAL_DAYS), today)
     usual: defaultdict[str, list[int]] = defaultdict(list)
     for (job_type, _), counts in days.items():
         p95 = percentile(counts, 0.95)
-        if p95 and sum(counts.values()) >= ENOUGH_A_DAY:
+        if p95 and counts.total() >= ENOUGH_A_DAY:
             usual[job_type].append(p95)
+    return {job_type: median(each) for job_type, each in usual.items() if len(each) >= DAYS_NEEDED}
+
+
+async def _slowness(connection: AsyncConnection, now: datetime, usual: Mapping[str, float]) -> list[Reading]:
     lately: defaultdict[str, Counter[int]] = defaultdict(Counter)
-    for (job_type, _), counts in last_hour.items():
+    for (job_type, _), counts in (await _durations(connection, Grain.MINUTE, now - HOUR, now + HOUR)).items():
         lately[job_type].update(counts)
-    return [
-        _slow(job_type, counts, median(usual[job_type]))
-        for job_type, counts in lately.items()
-        if len(usual[job_type]) >= DAYS_NEEDED
-    ]
+    return [_slow(job_type, lately[job_type], usual[job_type]) for job_type in lately.keys() & usual.keys()]
 
 
 def _slow(job_type: str, counts: Mapping[int, int], usual_ms: float) -> Reading:

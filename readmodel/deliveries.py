@@ -2,20 +2,21 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from pydantic import Field
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.alerts import WEBHOOK_DISABLED, Severity
+from contracts.alerts import WEBHOOK_DISABLED, WEBHOOK_FAILING, Severity
 from contracts.ports import DueDelivery
 from contracts.values import ALL_TENANTS, Instant, WireModel
 from contracts.webhooks import DeliveryStatus, Outcome, WebhookAnswer, WebhookPost
-from readmodel.alerts import keep_alert
+from readmodel.alerts import keep_alert, resolve_alerts
 from readmodel.database import Database
 from readmodel.paging import newest_first
-from readmodel.tables import WebhookDeliveryRow, WebhookRow
+from readmodel.tables import AlertRow, WebhookDeliveryRow, WebhookRow
 
 _ROW = WebhookDeliveryRow
 _GONE = "the endpoint answered 410: it asks not to be called any more"
@@ -23,6 +24,8 @@ _DUE = select(_ROW.id, _ROW.webhook_id, _ROW.attempts, _ROW.body, WebhookRow.url
 _DUE = _DUE.join(WebhookRow, WebhookRow.id == _ROW.webhook_id)
 _TOLD = update(_ROW.__table__).where(_ROW.id == bindparam("told_id"))  # type: ignore[arg-type]  # it is a Table
 _TOLD = _TOLD.where(_ROW.next_try_at.is_not(None))  # what somebody else delivered meanwhile stays delivered
+
+Told = tuple[DueDelivery, WebhookAnswer, Outcome]
 
 
 class Delivery(WireModel):
@@ -102,8 +105,8 @@ class Deliveries:
             for row in rows
         ]
 
-    async def told(self, outcomes: Sequence[tuple[DueDelivery, WebhookAnswer, Outcome]], now: datetime) -> None:
-        """Record what came of deliveries; an endpoint that is gone is told no more, and its owner is alerted."""
+    async def told(self, outcomes: Sequence[Told], now: datetime) -> None:
+        """Record what came of deliveries; an endpoint that is gone is told no more, and owners are alerted."""
         if not outcomes:
             return
         rows = [
@@ -118,20 +121,39 @@ class Deliveries:
         ]
         async with self._database.write() as connection:
             await connection.execute(_TOLD, rows)
-            for webhook_id in {delivery.webhook_id for delivery, answer, _ in outcomes if answer.gone}:
-                await _disable(connection, webhook_id, now)
+            for webhook_id, theirs in groupby(sorted(outcomes, key=_endpoint), key=_endpoint):
+                await _judge(connection, webhook_id, list(theirs), now)
+
+
+def _endpoint(told: Told) -> str:
+    return told[0].webhook_id
+
+
+async def _judge(connection: AsyncConnection, webhook_id: str, outcomes: Sequence[Told], now: datetime) -> None:
+    """Disable an endpoint that is gone, and alert its owner while deliveries to it are given up."""
+    if any(answer.gone for _, answer, _ in outcomes):
+        await _disable(connection, webhook_id, now)
+    elif any(answer.taken for _, answer, _ in outcomes):
+        await resolve_alerts(connection, now, AlertRow.key == f"{WEBHOOK_FAILING}:{webhook_id}")
+    elif lost := [answer for _, answer, became in outcomes if became.status is DeliveryStatus.FAILED]:
+        whose = await connection.scalar(select(WebhookRow.tenant_id).where(WebhookRow.id == webhook_id))
+        words = f"deliveries to the webhook {webhook_id} are given up: {lost[-1].words}"
+        await _alert(connection, WEBHOOK_FAILING, webhook_id, whose, words, now)
 
 
 async def _disable(connection: AsyncConnection, webhook_id: str, now: datetime) -> None:
     """Call an endpoint no more, and say so once; what waits for it stays and goes out when it is enabled."""
     still = update(WebhookRow).where(WebhookRow.id == webhook_id, WebhookRow.disabled_at.is_(None))
     off = still.values(disabled_at=now, disabled_reason=_GONE).returning(WebhookRow.tenant_id)
-    tenant_id = await connection.scalar(off)
-    if tenant_id is None:
-        return
-    whose = None if tenant_id == ALL_TENANTS else tenant_id
-    about: dict[str, Any] = {"key": f"{WEBHOOK_DISABLED}:{webhook_id}", "kind": WEBHOOK_DISABLED}
-    said = {"message": f"the webhook {webhook_id} is disabled: {_GONE}", "details": {"webhookId": webhook_id}}
-    await keep_alert(
-        connection, now, {**about, "tenant_id": whose, "job_type": None}, {"severity": Severity.WARNING, **said}
-    )
+    if whose := await connection.scalar(off):
+        words = f"the webhook {webhook_id} is disabled: {_GONE}"
+        await _alert(connection, WEBHOOK_DISABLED, webhook_id, whose, words, now)
+
+
+async def _alert(
+    connection: AsyncConnection, kind: str, webhook_id: str, whose: str | None, message: str, now: datetime
+) -> None:
+    tenant_id = None if whose == ALL_TENANTS else whose
+    about: dict[str, Any] = {"key": f"{kind}:{webhook_id}", "kind": kind, "tenant_id": tenant_id, "job_type": None}
+    said = {"severity": Severity.WARNING, "message": message, "details": {"webhookId": webhook_id}}
+    await keep_alert(connection, now, about, said)

@@ -251,6 +251,25 @@ async def test_an_endpoint_that_is_gone_is_disabled_once_with_an_alert_and_can_b
     assert len(after) == 1  # what waited; of what happened while it was disabled it is not told
 
 
+async def test_an_endpoint_to_which_deliveries_are_given_up_has_an_alert_until_it_takes_one(
+    database: Database, history: HistoryWriter, webhooks: Webhooks, deliveries: Deliveries
+) -> None:
+    await made(webhooks)
+    await ended(history, "1", "2", "3")
+    now, book = utc_now(), AlertBook(database)
+    *lost, last = await deliveries.claim("wh_1", now, now, 9)
+
+    for due in lost:
+        await deliveries.told([(due, WebhookAnswer(404), Outcome(DeliveryStatus.FAILED))], now)
+    ((failing,), _) = await book.list("acme", 9)
+    await deliveries.told([(last, WebhookAnswer(204), Outcome(DeliveryStatus.DELIVERED))], now)
+    ((over,), _) = await book.list("acme", 9)
+
+    assert (failing.kind, failing.count, failing.resolved_at) == ("webhook_failing", 2, None)
+    assert failing.message == "deliveries to the webhook wh_1 are given up: the endpoint answered 404"
+    assert (over.id, over.resolved_at) == (failing.id, now)
+
+
 async def test_what_was_given_up_can_be_made_again_one_or_all(
     history: HistoryWriter, webhooks: Webhooks, deliveries: Deliveries
 ) -> None:
