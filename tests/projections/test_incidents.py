@@ -24,6 +24,7 @@ from readmodel.incidents import Incidents
 from readmodel.pauses import Pauses
 from readmodel.workers import WorkerRegistry
 from tests.projections.samples import OUT_OF_TIME, make_header
+from tests.projections.test_analytics import end
 
 PHOTOS = "photo_processing"
 
@@ -123,11 +124,9 @@ async def test_a_worker_that_fell_silent_is_told_from_one_that_was_stopped(datab
 
 
 async def test_slowness_is_measured_against_the_usual_day(database: Database, history: HistoryWriter) -> None:
-    for day in range(1, 5):
-        for number in range(20):
-            await job(history, f"d{day}-{number}", JobStatus.COMPLETED, ago(days=day), seconds=1)
-    for number in range(20):
-        await job(history, f"now-{number}", JobStatus.COMPLETED, ago(minutes=1), seconds=8)
+    for day in range(1, 4):
+        await end(history, ago(days=day), times=20, run=1)
+    await end(history, ago(minutes=1), times=20, run=8)
 
     readings = {reading.kind: reading for reading in await AlertReadings(database).take(utc_now())}
 
