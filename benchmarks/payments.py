@@ -136,7 +136,9 @@ class Bench:
 
 
 async def measure(plan: Plan, folder: Path) -> bool:
-    """Run it and print what came of it; tell whether every promise was kept."""
+    """Run it and print what came of it; tell whether every promise was kept. SIGTERM ends it and all its processes."""
+    if task := asyncio.current_task():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with AsyncExitStack() as stack:
         bench = await _set_up(plan, folder, stack)
         database = Database(f"sqlite:///{folder / 'spaces.db'}")
