@@ -65,6 +65,7 @@ def _deliveries(webhooks: Sequence[Row[*tuple[Any, ...]]], jobs: Sequence[Row[An
             yield {
                 "id": _message_id(webhook.id, job),
                 "webhook_id": webhook.id,
+                "tenant_id": job.tenant_id,
                 "event": str(event),
                 "job_id": job.id,
                 "body": body,

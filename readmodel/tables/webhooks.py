@@ -34,7 +34,10 @@ class WebhookRow(Base):
 
 
 class WebhookDeliveryRow(Base):
-    """One thing that one endpoint is told. Its `id` is the message's own; `next_try_at` is null when it is over."""
+    """One thing that one endpoint is told. Its `id` is the message's own; `next_try_at` is null when it is over.
+
+    tenant_id: whose job it is about, also when the endpoint is the platform's
+    """
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
@@ -50,6 +53,7 @@ class WebhookDeliveryRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    tenant_id: Mapped[str] = mapped_column(index=True, server_default="")
     event: Mapped[str]
     job_id: Mapped[str]
     body: Mapped[str]

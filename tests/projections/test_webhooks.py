@@ -14,6 +14,7 @@ from readmodel.alerts import AlertBook
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.deliveries import Deliveries
+from readmodel.erasure import Erasure
 from readmodel.history import HistoryWriter
 from readmodel.retention import Retention
 from readmodel.tables import WebhookDeliveryRow
@@ -302,6 +303,19 @@ async def test_a_deleted_endpoint_takes_its_deliveries_with_it(
 
     assert (foreign, own, await told(database)) == (False, True, [])
     assert await deliveries.due(utc_now(), (), 9) == []
+
+
+async def test_what_the_platform_is_told_of_a_tenant_is_erased_with_the_tenant(
+    database: Database, history: HistoryWriter, webhooks: Webhooks
+) -> None:
+    await made(webhooks, "wh_all", "*")
+    for tenant_id in ("acme", "other"):
+        header = make_header(tenant_id=tenant_id)
+        await history.apply([tell(header, 9, status=JobStatus.COMPLETED, header=header)])
+
+    await Erasure(database).erase("acme")
+
+    assert await told(database) == [("wh_all", "job.completed", "other:photo_processing:1")]
 
 
 async def test_deliveries_are_kept_for_thirty_days(
