@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -45,6 +45,13 @@ class Span:
     bucket: Bucket
     tenant_id: str | None = None
     job_types: tuple[str, ...] = ()
+
+    def pieces(self) -> Iterator["Span"]:
+        """Yield it in pieces that are read one after the other: none takes long, however long the whole is."""
+        begin, step = self.begin, timedelta(hours=12) if self.bucket is Bucket.HOUR else timedelta(days=14)
+        while begin < self.end:
+            yield replace(self, begin=begin, end=min(begin + step, self.end))
+            begin += step
 
     def of(self, table: _Table) -> Iterator[ColumnElement[bool]]:
         """Yield what a row of roll-ups must fulfil."""
@@ -130,12 +137,13 @@ class Analytics:
 
     async def _lines(self, span: Span, name: str, *, durations: bool) -> Mapping[Key, Line]:
         found: defaultdict[Key, Line] = defaultdict(Line)
-        async with self._database.read() as connection:
-            counts, times = await _read(connection, span, name, _stretch, durations=durations)
-        for at, key, status, count, run_ms in counts:
-            _count(found[span.bucket.begin(at), key], status, count, run_ms)
-        for at, key, measure, bucket, count in times:
-            found[span.bucket.begin(at), key].durations[measure][bucket] += int(count)
+        for piece in span.pieces():
+            async with self._database.read() as connection:
+                counts, times = await _read(connection, piece, name, _stretch, durations=durations)
+            for at, key, status, count, run_ms in counts:
+                _count(found[span.bucket.begin(at), key], status, count, run_ms)
+            for at, key, measure, bucket, count in times:
+                found[span.bucket.begin(at), key].durations[measure][bucket] += int(count)
         return dict(sorted((place, line) for place, line in found.items() if line.jobs > 0))
 
 

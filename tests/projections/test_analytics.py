@@ -1,6 +1,7 @@
 """Analytics: what ended by hour, day and week, the same before and after minutes are folded into hours."""
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
@@ -259,6 +260,17 @@ async def test_advice_names_free_hours_when_jobs_wait_long_at_others(
     assert advice.numbers["waitSecondsP95"] == pytest.approx(300, rel=0.08)
     assert advice.numbers["freeHours"] == " ".join(str(hour) for hour in range(24) if hour != busy.hour)
     assert [each.code for each in tenants.items] == []
+
+
+@pytest.mark.parametrize("bucket", Bucket)
+def test_the_pieces_of_a_span_are_all_of_it_and_nothing_twice(bucket: Bucket) -> None:
+    whole = span(NOON, NOON + timedelta(days=31, hours=5), bucket, "acme", "migration")
+
+    pieces = list(whole.pieces())
+
+    assert (pieces[0].begin, pieces[-1].end) == (whole.begin, whole.end)
+    assert all(one.end == other.begin for one, other in pairwise(pieces))
+    assert {(piece.bucket, piece.tenant_id, piece.job_types) for piece in pieces} == {(bucket, "acme", ("migration",))}
 
 
 def test_a_line_of_nothing_says_nothing() -> None:
