@@ -3,14 +3,22 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from temporal.devserver import free_port
 from tests.fixtures_queue import ADMIN_KEY, Connect
@@ -114,3 +122,33 @@ async def machine_on(connect: Connect, tmp_path: Path) -> AsyncIterator[Machine]
         for process in machine.processes:
             if process.child.returncode is None:
                 await process.kill()
+
+
+@dataclass
+class Collector:
+    """Takes OTLP over HTTP in, as any collector does."""
+
+    url: str
+    spans: dict[bytes, set[str]] = field(default_factory=lambda: defaultdict(set))
+    raw: bytes = b""
+
+    async def take(self, request: Request) -> Response:
+        body = await request.body()
+        self.raw += body
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            for scope in resource.scope_spans:
+                for span in scope.spans:
+                    self.spans[span.trace_id].add(span.name)
+        return Response(media_type="application/x-protobuf")
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[Collector]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    collector = Collector(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    app = Starlette(routes=[Route("/v1/traces", collector.take, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    yield collector
+    server.should_exit = True
+    await task

@@ -1,49 +1,10 @@
 """One trace from the HTTP request to each step, over the real processes, in standard OTLP."""
 
 import asyncio
-import socket
-from collections import defaultdict
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-import uvicorn
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from tests.faults.test_worker_process import ended, submit
-from tests.fixtures_processes import Machine
-
-
-@dataclass
-class Collector:
-    """Takes OTLP over HTTP in, as any collector does."""
-
-    url: str
-    spans: dict[bytes, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    async def take(self, request: Request) -> Response:
-        for resource in ExportTraceServiceRequest.FromString(await request.body()).resource_spans:
-            for scope in resource.scope_spans:
-                for span in scope.spans:
-                    self.spans[span.trace_id].add(span.name)
-        return Response(media_type="application/x-protobuf")
-
-
-@pytest.fixture
-async def collector() -> AsyncIterator[Collector]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    collector = Collector(f"http://127.0.0.1:{listening.getsockname()[1]}")
-    app = Starlette(routes=[Route("/v1/traces", collector.take, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    yield collector
-    server.should_exit = True
-    await task
+from tests.fixtures_processes import Collector, Machine
 
 
 async def test_one_trace_goes_from_the_request_to_each_step(
