@@ -34,7 +34,9 @@ class FlowJobRequest(RequestBody):
     job_type: str = Field(description=f"one of: {', '.join(JOB_TYPES)}")
     payload: dict[str, Any]
     depends_on: tuple[Ref, ...] = Field(default=(), max_length=MOST_JOBS, description="refs of jobs that end first")
-    on_dependency_failure: OnFailure | None = Field(default=None, description="default: the flow's")
+    on_dependency_failure: OnFailure | Literal["compensate"] | None = Field(
+        default=None, description="default: the flow's; 'compensate' undoes what other jobs did when a later one fails"
+    )
     priority: Priority | None = Field(default=None, description="default: the flow's")
     max_attempts: int | None = Field(default=None, ge=1, le=MAX_MAX_ATTEMPTS, strict=True)
     run_at: Instant | None = None

@@ -45,8 +45,10 @@ class JobRequest(RequestBody):
         max_length=MOST_DEPENDENCIES,
         description="ids of jobs that must end first; `{{<id>.result.<path>}}` in the payload takes from their results",
     )
-    on_dependency_failure: Literal["cancel", "run"] = Field(
-        default="cancel", description="what becomes of this job when one of them does not complete"
+    on_dependency_failure: Literal["cancel", "run", "compensate"] = Field(
+        default="cancel",
+        description="what becomes of this job when one of them does not complete; 'compensate' runs it only then, and "
+        "only when those it takes values from did complete: it undoes what they did",
     )
     fallback: Literal["queue", "inline"] = Field(
         default="queue", description="'inline' runs a critical job in the request when Temporal does not answer"

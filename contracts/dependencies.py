@@ -38,6 +38,10 @@ def references(template: Any) -> Iterator[str]:
             yield from references(value)
 
 
+class NotNeeded(Exception):  # noqa: N818  a turn of the story, not an error
+    """There is nothing to make up for."""
+
+
 def renamed(template: Any, names: dict[str, str]) -> Any:
     """Return the payload with every job's name replaced by its id."""
 

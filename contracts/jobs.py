@@ -71,7 +71,8 @@ class JobHeader(WireModel):
     weight: float = 1.0
     """The tenant's fairness weight when the job was accepted."""
     depends_on: tuple[str, ...] = ()
-    on_dependency_failure: Literal["cancel", "run"] = "cancel"
+    on_dependency_failure: Literal["cancel", "run", "compensate"] = "cancel"
+    """`compensate`: the job runs only when one of them failed and those it takes values from did not."""
     templated: bool = False
     """The payload has `{{jobId.result.path}}` in it, to be filled from the results of `depends_on`."""
     inline: bool = False

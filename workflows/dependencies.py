@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.dependencies import DependencyActivities
-from contracts.dependencies import FillInput, WatchInput
+from contracts.dependencies import FillInput, NotNeeded, WatchInput, references
 from contracts.failures import DEPENDENCY_FAILED
 from contracts.jobs import DependencyEnd, JobHeader, JobStatus
 from contracts.policies import CONTROL
@@ -23,11 +23,12 @@ class Dependencies:
         self._over: dict[str, JobStatus] = {}
         self._dependants: list[str] = []
 
-    async def over(self, header: JobHeader) -> None:
+    async def over(self, header: JobHeader, template: Any = None) -> None:
         """Return when all that the job depends on has ended.
 
         Raises:
             ApplicationError: One did not end well, and the job is not to run then.
+            NotNeeded: The job makes up for what others did, and there is nothing to make up for.
         """
         if not header.depends_on:
             return
@@ -39,6 +40,8 @@ class Dependencies:
         if bad and header.on_dependency_failure == "cancel":
             msg = f"the job '{bad[0]}', which this one waited for, is {self._over[bad[0]].value}"
             raise ApplicationError(msg, type=DEPENDENCY_FAILED, non_retryable=True)
+        if header.on_dependency_failure == "compensate" and (not bad or not set(bad).isdisjoint(references(template))):
+            raise NotNeeded
 
     async def filled(self, header: JobHeader, template: Any) -> Any:
         """Return the payload with the results of other jobs put in.

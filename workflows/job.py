@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
+    from contracts.dependencies import NotNeeded
     from contracts.failures import HELD, UNDECIDED
     from contracts.jobs import (
         DependencyEnd,
@@ -38,6 +39,9 @@ PayloadT = TypeVar("PayloadT", bound=JobPayload)
 ResultT = TypeVar("ResultT")
 ArgumentT = TypeVar("ArgumentT")
 
+
+NOT_NEEDED = {"needed": False}
+"""The result of a job that was to make up for what others did, when all of them did well or nothing was done."""
 
 SOON = timedelta(seconds=1)
 """Nobody minds a job that starts this much early; the clocks of two machines may differ by as much."""
@@ -71,6 +75,8 @@ class JobWorkflow:
             result = cast(ResultT | None, await inline_outcome(self._header))
             if result is None:
                 result = await self._told(await self._admitted(job), story)
+        except NotNeeded:
+            result = cast(ResultT, NOT_NEEDED)
         except (FailureError, asyncio.CancelledError) as error:
             await teller.ended_badly(error, self._dependencies.tell)
             raise
@@ -181,7 +187,7 @@ class JobWorkflow:
         """Return the payload when everything that the job waits for is there."""
         assert self._teller  # noqa: S101  made just before
         await _due(self._header)
-        await self._dependencies.over(self._header)
+        await self._dependencies.over(self._header, job.template)
         if job.payload is not None:
             return job.payload
         payload = self._checked(await self._dependencies.filled(self._header, job.template))
