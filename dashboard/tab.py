@@ -21,6 +21,7 @@ from api.problems import field_problems
 from api.service import Listed
 from api.statistics import SummaryView
 from contracts.errors import InvalidInput, JobError, Unauthorized, Unavailable
+from dashboard.frame import text
 from dashboard.fresh import Fresh
 from dashboard.guard import ROOT, SIGN_IN
 from dashboard.live import Live, Told
@@ -31,6 +32,7 @@ log = logging.getLogger("spaces.dashboard")
 
 SUMMARY_SECONDS = 1.0
 LIST_SECONDS = 0.2
+AWAY_SECONDS = 3.0
 AnswerT = TypeVar("AnswerT")
 
 
@@ -54,6 +56,8 @@ class Tab:
         self.client = client
         self.request = request
         self.caller = caller
+        self._stale = text("p", "The database or Temporal does not answer: this may be out of date.", "notice")
+        self._stale.props("role=status").set_visibility(False)
         self._seen = asyncio.Event()
         self._seen.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,14 +104,14 @@ class Tab:
 
         async def go_on() -> None:
             await self.client.connected()
-            while True:
+            pause: float | None = every
+            while pause is not None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), every)
+                    await asyncio.wait_for(news.wait(), pause)
                 await self._seen.wait()
                 news.clear()
                 began = time.monotonic()
-                if not await self._refreshed(refresh):
-                    return
+                pause = await self._refreshed(refresh, every)
                 await asyncio.sleep(max(0.0, gap - (time.monotonic() - began)))
 
         task = asyncio.create_task(go_on())
@@ -144,24 +148,26 @@ class Tab:
         elif isinstance(error, JobError):
             self.say(str(error), bad=True)
 
-    async def _refreshed(self, refresh: Callable[[], Awaitable[None]]) -> bool:
-        """Refresh once; False when there is nothing more to do for this tab."""
+    async def _refreshed(self, refresh: Callable[[], Awaitable[None]], every: float) -> float | None:
+        """Refresh once, and return the seconds until the next time; None when nothing more is to be done."""
         try:
             with self.client:
                 await refresh()
+            self._stale.set_visibility(False)
         except Unauthorized:
             self.go(SIGN_IN)
-            return False
+            return None
         except Unavailable as error:
             log.info("a tab waits: %s", error)
+            self._stale.set_visibility(True)
+            every = min(every, AWAY_SECONDS)
         except JobError as error:
             self.say(str(error), bad=True)
-            return False
+            return None
         except Exception:
-            if self.client.is_deleted:
-                return False
-            log.exception("a tab could not be refreshed")  # one tab's misfortune; it goes on at the next occasion
-        return not self.client.is_deleted
+            if not self.client.is_deleted:
+                log.exception("a tab could not be refreshed")  # one tab's misfortune; it goes on at the next occasion
+        return None if self.client.is_deleted else every
 
     def _close(self) -> None:
         self._closing.close()

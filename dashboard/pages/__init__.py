@@ -14,6 +14,7 @@ from dashboard.pages import (
     keys,
     new_job,
     new_schedule,
+    nowhere,
     overview,
     queues,
     schedules,
@@ -48,5 +49,6 @@ PAGES: tuple[tuple[str, str, str, Build], ...] = (
     ("/webhooks/{webhook_id}", "/webhooks", "Webhook", webhooks.build_one),
     ("/workers", "/workers", "Workers", workers.build),
     ("/keys", "/keys", "Keys", keys.build),
+    ("/{path:path}", "", "Not found", nowhere.build),
 )
 """Address, what the navigation shows as current, title, and what makes the page."""

@@ -15,6 +15,8 @@ from dashboard.words import ROOT, percent, said
 from readmodel.analytics import Bucket
 
 SPANS = {Bucket.HOUR: "by hour, 2 days", Bucket.DAY: "by day, 30 days", Bucket.WEEK: "by week, half a year"}
+EVERY_SECONDS = 300.0
+MOST = 50
 FIGURES = {"processingTimeP95": "Run, p95", "waitTimeP95": "Wait, p95", "failureRate": "Failures"}
 
 WORSE_COLUMNS = (
@@ -37,33 +39,37 @@ TENANT_COLUMNS = (
 
 
 async def build(tab: Tab) -> None:
-    """Make the page."""
+    """Make the page; what takes long over a long history follows, part by part."""
     bucket = _bucket(tab.request.query_params.get("by", ""))
-    caller = await tab.who()
-    span = asked_span(bucket, None, None)
-    volume = await tab.here.analytics.volume(caller, span)
     with head("Analytics"):
         for name in ("volume", "tenants", "costs"):
-            link(f"{name.capitalize()} CSV", f"{ROOT}/export/{name}.csv?by={bucket.value}", "btn small").props(
-                "download"
-            )
+            file = f"{ROOT}/export/{name}.csv?by={bucket.value}"
+            link(f"{name.capitalize()} CSV", file, "btn small").props("download")
     with box(style="chips"):
         for each, words in SPANS.items():
             link(words, f"{ROOT}/analytics?by={each.value}", "chip on" if each is bucket else "chip")
     with card("Jobs that ended", "completed ones by type; failed and cancelled ones on top"):
-        chart = ui.echart(ended_over_time(volume.items)).classes("chart")
+        chart = ui.echart(ended_over_time([])).classes("chart")
         chart.props('role=img aria-label="Jobs that ended, over time"')
-    worse = await tab.here.advice.degradation(caller)
     with card("The last seven days against the eight weeks before", style="flush"):
         none = Empty("Nothing to compare yet", "A job type needs three weeks of at least 20 jobs each.")
-        Table("Degradation", WORSE_COLUMNS, none, rows=[_worse_row(each) for each in worse.items])
-    advice = await tab.here.advice.advice(caller)
+        worse = Table("Degradation", WORSE_COLUMNS, none)
     with card("What could be saved", style="flush"):
         none = Empty("Nothing stands out", "Attempts that never help, lost work and free hours show up here.")
-        Table("Advice", ADVICE_COLUMNS, none, rows=[_advice_row(n, each) for n, each in enumerate(advice.items)])
-    tenants = await tab.here.analytics.tenants(caller, span)
+        advice = Table("Advice", ADVICE_COLUMNS, none)
     with card("Tenants", style="flush"):
-        Table("Tenants", TENANT_COLUMNS, Empty("No job ended"), rows=[tenant_row(each) for each in tenants.totals[:50]])
+        tenants = Table("Tenants", TENANT_COLUMNS, Empty("No job ended"))
+
+    async def refresh() -> None:
+        caller, span, here = await tab.who(), asked_span(bucket, None, None), tab.here
+        chart.options.update(ended_over_time((await here.analytics.volume(caller, span)).items))
+        chart.update()
+        tenants.show([tenant_row(each) for each in (await here.analytics.tenants(caller, span)).totals[:MOST]])
+        worse.show([_worse_row(each) for each in (await here.advice.degradation(caller)).items])
+        found = (await here.advice.advice(caller)).items
+        advice.show([_advice_row(number, each) for number, each in enumerate(found)])
+
+    tab.keep(refresh, every=EVERY_SECONDS)()
 
 
 def _bucket(name: str) -> Bucket:

@@ -109,10 +109,14 @@ async def test_keys_open_pages_and_the_list_of_keys_and_turn_the_theme(admin: Vi
     assert before != after == kept
 
 
-async def test_what_is_not_there_says_so_and_offers_the_way_back(admin: Visitor) -> None:
-    answer = await admin.page.goto(f"{admin.url}/jobs/acme:photo_processing:never")
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("/jobs/acme:photo_processing:never", "no job 'acme:photo_processing:never'"), ("/nowhere", "no page '")],
+)
+async def test_what_is_not_there_says_so(admin: Visitor, path: str, words: str) -> None:
+    answer = await admin.page.goto(f"{admin.url}{path}")
 
     assert answer
     assert answer.status == 404
-    await expect(admin.page.get_by_text("no job 'acme:photo_processing:never'")).to_be_visible()
+    await expect(admin.page.get_by_text(words)).to_be_visible()
     admin.problems.clear()  # the browser itself notes every 404
