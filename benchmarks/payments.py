@@ -124,7 +124,9 @@ class Bench:
             os.kill(self.temporal_pid, signal.SIGCONT)
 
     async def _lock(self) -> None:
-        with closing(sqlite3.connect(self.folder / "spaces.db", timeout=30, isolation_level=None)) as other:
+        file = self.folder / "spaces.db"
+        other = sqlite3.connect(file, timeout=60, isolation_level=None, check_same_thread=False)
+        with closing(other):
             await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
             try:
                 await self._a_while()
@@ -148,7 +150,8 @@ async def measure(plan: Plan, folder: Path) -> bool:
         orders = await _submit(plan, bench)
         submitted = time.perf_counter() - began
         hurting.cancel()
-        await asyncio.gather(hurting, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await hurting
         over_at = time.perf_counter()
         statuses = await _all_still(database, plan, bench)
         recovery = time.perf_counter() - over_at
