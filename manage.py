@@ -8,6 +8,7 @@ from adapters.build import blob_store, key_wrapper
 from config import Settings, load_settings
 from contracts.errors import JobError
 from contracts.repair import RepairInput
+from readmodel.audit import AuditLog
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.jobs import JobQueries
@@ -38,6 +39,29 @@ async def reconcile(settings: Settings, *, deep: bool, close_lost: bool) -> str:
     if close_lost:
         return f"{said}, {report.lost} ended as lost"
     return f"{said}\n{report.lost} open jobs are unknown to this Temporal: is it the right one? --close-lost ends them"
+
+
+async def verify_audit(settings: Settings, witness: str | None) -> str:
+    """Look through the whole audit log, and say where it ends.
+
+    Raises:
+        RuntimeError: A line is missing, altered or out of place, or the witness is not of the form number:hash.
+    """
+    noted = None
+    if witness is not None:
+        number, _, its_hash = witness.partition(":")
+        if not (number.isdigit() and its_hash):
+            msg = "a witness is written number:hash"
+            raise RuntimeError(msg)
+        noted = (int(number), its_hash)
+    database = Database(settings.database)
+    try:
+        found = await AuditLog(database).verify(noted)
+    finally:
+        await database.close()
+    if found.problem:
+        raise RuntimeError(found.problem)
+    return f"{found.number} lines, each as it was written; the log ends with {found.number}:{found.hash}"
 
 
 async def migrate(settings: Settings) -> str:
@@ -79,6 +103,10 @@ def main() -> None:
     repair.add_argument(
         "--close-lost", action="store_true", help="end the open jobs that Temporal does not know, for good"
     )
+    audit = commands.add_parser("verify-audit", help="find a line of the audit log that was removed or altered")
+    audit.add_argument(
+        "--witness", metavar="NUMBER:HASH", help="a line as it was noted elsewhere, for example in a log"
+    )
     commands.add_parser("migrate", help="bring the database's tables up to date")
     rotate = commands.add_parser("rotate-key", help="have a tenant's payloads encrypted with a new key from now on")
     rotate.add_argument("tenant", help="the tenant, or * for the platform's own")
@@ -92,6 +120,8 @@ def main() -> None:
         call = rotate_key(settings, arguments.tenant)
     elif arguments.command == "rewrap-keys":
         call = rewrap_keys(settings)
+    elif arguments.command == "verify-audit":
+        call = verify_audit(settings, arguments.witness)
     else:
         call = migrate(settings)
     try:

@@ -104,7 +104,7 @@ class Acceptance:
 
     async def _keep_and_start(self, job: Submission) -> Accepted:
         try:
-            kept = await self._intake.accept(job.header, job.payload, job.change, job.key, job.pace)
+            kept = await self._intake.accept(job.header, job.payload, job.change, job.key, job.pace, job.by)
         except Unavailable:
             return await self._start_unrecorded(job)
         if kept.replayed:

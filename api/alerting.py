@@ -83,7 +83,7 @@ class AlertDesk:
             NotFound: There is no such alert in the caller's scope.
         """
         caller.must(Right.JOBS_DECIDE)
-        alert = await self._book.acknowledge(alert_id, caller.sees, caller.actor)
+        alert = await self._book.acknowledge(alert_id, caller.sees, caller.author)
         if alert is None:
             msg = f"no alert '{alert_id[:100]}'"
             raise NotFound(msg)
@@ -104,7 +104,7 @@ class AlertDesk:
         if caller.tenant_id != PLATFORM:
             msg = "only a key of the platform decides on rules of alerts"
             raise Forbidden(msg)
-        return _view(await self._rules.put(body.rules, caller.actor, datetime.now(UTC)))
+        return _view(await self._rules.put(body.rules, caller.author, datetime.now(UTC)))
 
 
 def _view(decided: DecidedRules) -> RulesView:

@@ -13,12 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from api import problems
+from api.access import ROUTES, check_routes
 from api.context import Services
 from api.limits import BodyLimit
 from api.problems import REQUEST_ID, Problem
 from api.routes import (
     alerts,
     analytics,
+    audit,
     bulk,
     bulk_actions,
     codec,
@@ -65,6 +67,7 @@ _ROUTED = (
     keys,
     transparency,
     codec,
+    audit,
     health,
     front,
 )
@@ -80,7 +83,7 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with services.tail.running():
+        async with services.tail.running(), services.trail.running():
             yield
 
     app = FastAPIOffline(
@@ -95,6 +98,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(RequestNames)
     problems.install(app)
     for module in _ROUTED:
+        check_routes(module.router.routes)
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
@@ -142,5 +146,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     for body in ("JobRequest", "ScheduleRequest"):
         components[body]["properties"]["payload"] = {"oneOf": choices, "title": "Payload"}
         components[body]["properties"]["jobType"]["enum"] = list(JOB_TYPES)
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            operation["x-right"] = ROUTES[f"{method.upper()} {path}"]
     app.openapi_schema = schema
     return schema

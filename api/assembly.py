@@ -9,6 +9,7 @@ from api.admission import Admission
 from api.advice import AdviceDesk
 from api.alerting import AlertDesk
 from api.analytics import AnalyticsDesk
+from api.audit import AuditTrail
 from api.bulk import BulkAcceptance
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.cleaning import QueueCleaning
@@ -42,6 +43,7 @@ from readmodel.abuse import AbuseRecord
 from readmodel.alert_rules import AlertRules
 from readmodel.alerts import AlertBook
 from readmodel.analytics import Analytics
+from readmodel.audit import AuditLog
 from readmodel.bulk import BulkActions
 from readmodel.cleaning import Cleaning
 from readmodel.database import Database
@@ -108,18 +110,19 @@ def assemble(
         engine, ledger, intake, upload_check, relay, dependencies, admission=admission, inline=inline
     )
     tail, workers, authenticator = Tail(queries), WorkerRegistry(database), Authenticator(admin_key, keys)
+    trail = AuditTrail(AuditLog(database))
     pausing = Pausing(pauses, control, Releases(client))
     bulk = BulkAcceptance(intake, upload_check, dependencies, admission, relay)
     statistics = Statistics(QueueStatistics(database), DeadLetters(database), workers, pausing)
     cleaning = QueueCleaning(Cleaning(database))
     queue = QueueService(
-        acceptance, lookup, engine, queries, history, relay, pausing, bulk, statistics, cleaning, upload_check
+        acceptance, lookup, engine, queries, history, relay, pausing, bulk, statistics, cleaning, upload_check, trail
     )
     services = Services(
         queue=queue,
-        flows=FlowDesk(Flows(database), engine, history, upload_check, admission, relay),
-        bulk_actions=BulkOrders(BulkActions(database), BulkRuns(client), intake),
-        decisions=BulkDecisions(queue, engine),
+        flows=FlowDesk(Flows(database), engine, history, upload_check, admission, relay, trail),
+        bulk_actions=BulkOrders(BulkActions(database), BulkRuns(client), intake, trail),
+        decisions=BulkDecisions(queue, engine, trail),
         explainer=Explainer(lookup, engine, control, pauses, queries, limits),
         queries=queries,
         keys=keys,
@@ -127,8 +130,8 @@ def assemble(
         uploads=Uploads(blobs, upload_limit_bytes),
         tail=tail,
         feed=Feed(tail, queries),
-        schedules=Schedules(schedules, upload_check, standings, intake),
-        schedule_starts=ScheduleStarts(schedules, intake, queries),
+        schedules=Schedules(schedules, upload_check, standings, intake, trail),
+        schedule_starts=ScheduleStarts(schedules, intake, queries, trail),
         authenticator=authenticator,
         database=database,
         blobs=blobs,
@@ -140,14 +143,15 @@ def assemble(
         analytics=AnalyticsDesk(Analytics(database)),
         advice=AdviceDesk(database),
         transparency=Transparency(database, default_limits or TenantLimits(), public_tenants),
-        webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls),
+        webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls, trail),
         payments=PaymentDesk(
             PaymentBook(database), ProviderEventBook(database), PaymentDayBook(database), engine, provider_events
         ),
         alerts=AlertBook(database),
         alert_desk=AlertDesk(AlertBook(database), AlertRules(database)),
-        erasures=ErasureDesk(Erasures(client), Erasure(database), authenticator),
+        erasures=ErasureDesk(Erasures(client), Erasure(database), authenticator, trail),
         codec=CodecDesk(client.data_converter.payload_codec),
+        trail=trail,
         temporal_ui_url=temporal_ui_url,
     )
     return services, relay

@@ -3,12 +3,15 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from uuid_utils import uuid7
 
+from api.audit import AuditTrail
 from api.identity import Caller, Right, no_such_job
 from api.requests import DiscardBody, RetryBody
 from api.service import QueueService
+from contracts.audit import AuditAction
 from contracts.bulk import (
     BulkAction,
     BulkAuthor,
@@ -44,10 +47,11 @@ class Ordered:
 class BulkOrders:
     """Operations on bulk actions, each in the scope of its caller. All need the database."""
 
-    def __init__(self, actions: BulkActions, runs: BulkRuns, intake: Intake) -> None:
+    def __init__(self, actions: BulkActions, runs: BulkRuns, intake: Intake, trail: AuditTrail) -> None:
         self._actions = actions
         self._runs = runs
         self._intake = intake
+        self._trail = trail
 
     async def preview(self, caller: Caller, request: BulkRequest) -> BulkPreview:
         """Return what the action would be done to now; nothing is done.
@@ -79,6 +83,8 @@ class BulkOrders:
         new = await self._runs.start(order)
         with suppress(Unavailable):  # it is durable, and its first page makes the record
             await self._actions.keep(order, BulkProgress(), BulkStatus.PENDING)
+        if new:
+            await self._trail.note(caller, AuditAction.BULK_START, order.id, _whose(order), after=_told(order))
         return Ordered(BulkAction.of(order), replayed=not new)
 
     async def get(self, caller: Caller, action_id: str) -> BulkAction:
@@ -119,6 +125,8 @@ class BulkOrders:
             except NotFound:
                 await self._actions.close(action_id, "its workflow is gone from Temporal")
             else:
+                done = {"done": action.done, "matched": action.matched}
+                await self._trail.note(caller, AuditAction.BULK_ABORT, action_id, action.tenant_id, after=done)
                 return action
         msg = f"the bulk action '{action_id}' has ended"
         raise Conflict(msg)
@@ -127,16 +135,17 @@ class BulkOrders:
 class BulkDecisions:
     """A `JobDecisions` over the core that callers use themselves."""
 
-    def __init__(self, queue: QueueService, engine: TemporalEngine) -> None:
+    def __init__(self, queue: QueueService, engine: TemporalEngine, trail: AuditTrail) -> None:
         self._queue = queue
         self._engine = engine
+        self._trail = trail
 
     async def decide(self, order: BulkOrder, target: BulkTarget) -> BulkOutcome:
         """Do to the job what the order says, with the rights of its author; for one order no job is retried twice.
 
         A job that has what is wanted already counts as done: it may have got it from this very order.
         """
-        caller = _caller(order.author)
+        caller = _caller(order)
         try:
             _must_reach(caller, order, target.job_id)
             if order.action is BulkKind.CANCEL:
@@ -173,6 +182,9 @@ class BulkDecisions:
                 actor=caller.actor, request_id=order.id, priority=order.priority, from_start=order.from_start
             )
             await self._engine.retry(target.job_id, request)
+            one, whose = target.job_id, tenant_of(target.job_id)
+            before, after = {"status": target.status}, {"from": "start" if order.from_start else "failed_step"}
+            await self._trail.note(caller, AuditAction.JOB_RETRY, one, whose, job_id=one, before=before, after=after)
             return BulkOutcome(what="done", job_id=target.job_id)
         body, key = RetryBody(priority=order.priority), f"bulk:{order.id}:{target.job_id}"
         child = await self._queue.retry_job(caller, target.job_id, body, key)
@@ -215,8 +227,19 @@ def _right(kind: BulkKind) -> Right:
     return Right.JOBS_CANCEL if kind is BulkKind.CANCEL else Right.JOBS_DECIDE
 
 
-def _caller(author: BulkAuthor) -> Caller:
-    return Caller(author.key_id, author.role, author.tenant_id, author.scope, frozenset(author.job_types))
+def _caller(order: BulkOrder) -> Caller:
+    """Return who ordered it; to the audit log the order is the request that what it does comes from."""
+    author, types = order.author, frozenset(order.author.job_types)
+    return Caller(author.key_id, author.role, author.tenant_id, author.scope, types, request_id=order.id)
+
+
+def _whose(order: BulkOrder) -> str:
+    return order.tenant_id or ALL_TENANTS
+
+
+def _told(order: BulkOrder) -> dict[str, Any]:
+    """Return what the audit log is told of an order."""
+    return order.model_dump(mode="json", by_alias=True, include=_ASKED | {"matched"})
 
 
 def _must_reach(caller: Caller, order: BulkOrder, a_job_id: str) -> None:

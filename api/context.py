@@ -1,17 +1,19 @@
 """What the routes work with, and who is calling them."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.access import right_of
 from api.admission import Admission
 from api.advice import AdviceDesk
 from api.alerting import AlertDesk
 from api.analytics import AnalyticsDesk
+from api.audit import AuditTrail
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.codec import CodecDesk
 from api.erasing import ErasureDesk
@@ -20,6 +22,7 @@ from api.feed import Feed
 from api.flows import FlowDesk
 from api.identity import Authenticator, Caller
 from api.payments import PaymentDesk
+from api.problems import REQUEST_ID
 from api.schedule_starts import ScheduleStarts
 from api.schedules import Schedules
 from api.service import QueueService
@@ -75,6 +78,7 @@ class Services:
     payments: PaymentDesk
     codec: CodecDesk
     erasures: ErasureDesk
+    trail: AuditTrail
     temporal_ui_url: str | None = None
 
     async def remember(self, tenant_id: str, key: str, sha256: str) -> bool:
@@ -106,9 +110,14 @@ async def caller(
         str | None, Header(pattern=TENANT_PATTERN, description="tenant a platform key acts for")
     ] = None,
 ) -> Caller:
-    """Return who asks."""
+    """Return who asks, with the right that the route needs (`api/access.py`), for the tenant they name."""
     secret = credentials.credentials if credentials else None
-    return await services(request).authenticator.caller(secret, x_tenant_id)
+    known = await services(request).authenticator.caller(secret, None)
+    address = request.client.host if request.client else None
+    known = replace(known, address=address, request_id=request.scope.get(REQUEST_ID))
+    request.state.caller = known
+    known.must(right_of(request))
+    return known.acting_for(x_tenant_id)
 
 
 def idempotency_key(

@@ -40,7 +40,8 @@ def drafted(caller: Caller, tenant_id: str, request: JobRequest, key: str | None
     payload = None if request.templated else checked_payload(kind, request.payload)
     header = request.header(tenant_id, kind, key or str(uuid7()))
     said = payload.to_wire(only_given=True) if payload else request.payload
-    return Draft(Submission(header, said, _told(caller, header, said, payload), key), payload)
+    change = _told(caller, header, said, payload)
+    return Draft(Submission(header, said, change, key, by=caller.author), payload)
 
 
 def _screen(kind: JobType, request: JobRequest, key: str | None) -> None:

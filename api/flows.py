@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from api.admission import Admission
+from api.audit import AuditTrail
 from api.drafts import Draft
 from api.flow_requests import FlowProblems, FlowRequest, drafted_flow
 from api.identity import Caller, Right
 from api.relay import OutboxRelay
 from api.upload_check import UploadCheck
+from contracts.audit import AuditAction
 from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.flows import FlowAccepted, FlowJob, FlowSummary, FlowView, waves_of
 from contracts.history import JobChange, JobEvent
@@ -46,6 +48,7 @@ class FlowDesk:
         uploads: UploadCheck,
         admission: Admission,
         relay: OutboxRelay,
+        trail: AuditTrail,
     ) -> None:
         self._flows = flows
         self._engine = engine
@@ -53,6 +56,7 @@ class FlowDesk:
         self._uploads = uploads
         self._admission = admission
         self._relay = relay
+        self._trail = trail
 
     async def submit(self, caller: Caller, request: FlowRequest, key: str | None = None) -> Submitted:
         """Accept all jobs of a flow or none; they are durable when this returns, and the relay starts them.
@@ -76,7 +80,7 @@ class FlowDesk:
                 if place.refusal:
                     raise place.refusal
                 jobs = [place.shaped(draft.submission) for draft in drafts.values()]
-                accepted, new = await self._flows.accept(flow, jobs)
+                accepted, new = await self._flows.accept(flow, jobs, caller.author)
         self._relay.wake()
         return Submitted(accepted, replayed=not new)
 
@@ -122,6 +126,8 @@ class FlowDesk:
         for wave in reversed(waves_of({job.ref: job.depends_on for job in flow.jobs})):
             await self._cancel(jobs[ref].id for ref in wave if ref in jobs)
         await self._note(caller, flow, list(jobs.values()))
+        after = {"jobs": [job.id for job in jobs.values()]}
+        await self._trail.note(caller, AuditAction.FLOW_CANCEL, flow_id, flow.tenant_id, after=after)
         return await self.get(caller, flow_id)
 
     async def _check_uploads(self, tenant_id: str, request: FlowRequest, drafts: dict[str, Draft]) -> None:

@@ -7,10 +7,11 @@ import hashlib
 import hmac
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from contracts.audit import Author
 from contracts.errors import Forbidden, InvalidInput, NotFound, Unauthorized, Unavailable
 from contracts.values import PLATFORM, tenant_of
 from readmodel.keys import ApiKey, ApiKeys
@@ -41,6 +42,7 @@ class Right(StrEnum):
     """Decide what tenants may use; only the platform's keys can use it."""
     TENANTS_ERASE = "tenants:erase"
     """Have a tenant forgotten; only the platform's keys can use it."""
+    AUDIT_READ = "audit:read"
 
 
 _VIEWER = frozenset({Right.JOBS_READ})
@@ -56,13 +58,17 @@ ROLES: dict[str, frozenset[Right]] = {
     "viewer": _VIEWER,
     "submitter": _SUBMITTER,
     "operator": _OPERATOR,
-    "admin": _OPERATOR | {Right.KEYS_MANAGE, Right.LIMITS_MANAGE, Right.TENANTS_ERASE, Right.ALERTS_MANAGE},
+    "admin": _OPERATOR
+    | {Right.KEYS_MANAGE, Right.LIMITS_MANAGE, Right.TENANTS_ERASE, Right.ALERTS_MANAGE, Right.AUDIT_READ},
 }
 
 
 @dataclass(frozen=True)
 class Caller:
-    """An authenticated key. `tenant_id` is `*` for the platform; `scope` is the tenant a platform key chose."""
+    """An authenticated key. `tenant_id` is `*` for the platform; `scope` is the tenant a platform key chose.
+
+    address, request_id: from where and by which request it asks, for the audit log
+    """
 
     key_id: str
     role: str
@@ -70,11 +76,31 @@ class Caller:
     scope: str | None = None
     job_types: frozenset[str] = field(default_factory=frozenset)
     expires_at: datetime | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+    @property
+    def author(self) -> Author:
+        """Who this caller is to the audit log."""
+        return Author(self.actor, self.role, self.tenant_id, self.address, self.request_id)
 
     @property
     def actor(self) -> str:
         """How this caller is named in events."""
         return f"key:{self.key_id}"
+
+    def acting_for(self, scope: str | None) -> "Caller":
+        """Return this caller in the tenant that X-Tenant-Id names.
+
+        Raises:
+            Forbidden: A tenant's key named another tenant.
+        """
+        if self.tenant_id == PLATFORM:
+            return replace(self, scope=scope)
+        if scope not in {None, self.tenant_id}:
+            msg = "this key belongs to another tenant than the one in X-Tenant-Id"
+            raise Forbidden(msg)
+        return self
 
     @property
     def sees(self) -> str | None:
@@ -186,13 +212,7 @@ class Authenticator:
         digest = hashlib.sha256(secret.encode()).digest()
         if hmac.compare_digest(digest, self._admin):
             return Caller(ADMIN, "admin", PLATFORM, scope)
-        known = await self._known(digest, lambda: self._keys.find(secret))
-        if known.tenant_id == PLATFORM:
-            return Caller(known.key_id, known.role, PLATFORM, scope, known.job_types)
-        if scope not in {None, known.tenant_id}:
-            msg = "this key belongs to another tenant than the one in X-Tenant-Id"
-            raise Forbidden(msg)
-        return known
+        return (await self._known(digest, lambda: self._keys.find(secret))).acting_for(scope)
 
     async def holder(self, key_id: str) -> Caller:
         """Return who holds the key of this id, for those who proved it before and kept a signed note of it.

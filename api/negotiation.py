@@ -47,7 +47,7 @@ def as_csv(name: str, kind: type[WireModel], lines: Sequence[WireModel]) -> Resp
     table = csv.writer(out, lineterminator="\r\n")
     table.writerow(_header(kind))
     for line in lines:
-        table.writerow([_cell(value) for _, value in _flat(line.to_wire())])
+        table.writerow([cell(value) for _, value in _flat(line.to_wire())])
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}
     return Response(out.getvalue(), media_type=f"{CSV}; charset=utf-8", headers=headers)
 
@@ -69,7 +69,8 @@ def _flat(values: dict[str, object], before: str = "") -> list[tuple[str, object
     return found
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
+    """Return a value as it may stand in a table: a text that would be a formula gets an apostrophe before it."""
     if isinstance(value, list):
         value = " ".join(map(str, value))
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

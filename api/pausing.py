@@ -73,12 +73,12 @@ class Pausing:
             since=now,
             until=body.until,
         )
-        before = await self._pauses.put(pause)
+        before = await self._pauses.put(pause, caller.author)
         if tenant_id == ALL_TENANTS:
             try:
                 await self._follow(kind.name)
             except Unavailable:
-                await self._pauses.undo(pause, before)
+                await self._pauses.undo(pause, before, caller.author)
                 raise
         log.info("%s paused for %s by %s until %s: %r", kind.name, tenant_id, caller.actor, body.until, body.reason)
         await self._set_end(pause)
@@ -93,7 +93,7 @@ class Pausing:
             Unavailable: The database does not answer.
         """
         tenant_id = _scope(caller, kind, body.tenant_id)
-        if await self._pauses.remove(kind.name, tenant_id) is None:
+        if await self._pauses.remove(kind.name, tenant_id, caller.author) is None:
             return
         log.info("%s resumed for %s by %s: %r", kind.name, tenant_id, caller.actor, body.reason)
         try:

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from api.headers import quota_headers
 from contracts import errors
-from contracts.errors import InvalidInput, JobError, RateLimited, Unauthorized, Unavailable
+from contracts.errors import Forbidden, InvalidInput, JobError, RateLimited, Unauthorized, Unavailable
 
 log = logging.getLogger("spaces.api")
 
@@ -90,8 +90,10 @@ def install(app: FastAPI) -> None:
     """Answer every error of the app in this form; an error that nobody foresaw is logged and tells nothing."""
 
     @app.exception_handler(JobError)
-    async def _ours(_: Request, error: JobError) -> Response:
+    async def _ours(request: Request, error: JobError) -> Response:
         problem = problem_of(error)
+        if isinstance(error, Forbidden):
+            await _refused(request, error)
         return answer(problem.status, problem.title, problem.detail, problem.errors or (), _headers(error))
 
     @app.exception_handler(RequestValidationError)
@@ -114,6 +116,13 @@ def install(app: FastAPI) -> None:
         log.exception("unforeseen error at %s, request %s", request.method, name, exc_info=error)
         words = "something went wrong here; the request id finds it in our logs"
         return answer(500, "An error of ours", words, headers={"X-Request-Id": name})
+
+
+async def _refused(request: Request, error: Forbidden) -> None:
+    """Tell the audit log, when it is known whose attempt it was."""
+    if caller := getattr(request.state, "caller", None):
+        route = getattr(request.scope.get("route"), "path", request.url.path)
+        await request.app.state.services.trail.refused(caller, f"{request.method} {route}", str(error))
 
 
 def _fields(error: InvalidInput) -> list[FieldProblem]:

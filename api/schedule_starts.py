@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice, takewhile
 from weakref import WeakValueDictionary
 
+from api.audit import AuditTrail
 from api.identity import Caller, Right
 from api.schedule_views import Answered, must_see_schedule
+from contracts.audit import AuditAction
 from contracts.errors import Conflict, InvalidInput, RateLimited
 from contracts.schedules import (
     MOST_BACKFILLED,
@@ -39,10 +41,11 @@ class ScheduleStarts:
     start out of turn gets a second that has no job, and starts whose job exists are not made up for.
     """
 
-    def __init__(self, schedules: JobSchedules, intake: Intake, queries: JobQueries) -> None:
+    def __init__(self, schedules: JobSchedules, intake: Intake, queries: JobQueries, trail: AuditTrail) -> None:
         self._schedules = schedules
         self._intake = intake
         self._queries = queries
+        self._trail = trail
         self._orders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._starting: dict[str, datetime] = {}
 
@@ -64,6 +67,10 @@ class ScheduleStarts:
             due, outcome = datetime.fromisoformat(job_id[-len("2026-11-22T08:00:00Z") :]), StartOutcome.STARTED
             if not (earlier and await self._schedules.started(earlier)):
                 outcome = await self._schedules.trigger(known, due, overlap)
+                after, whose = {"outcome": outcome, "overlap": overlap}, known.header.tenant_id
+                await self._trail.note(
+                    caller, AuditAction.SCHEDULE_TRIGGER, schedule_id, whose, job_id=job_id, after=after
+                )
         told = TriggeredStart(schedule_id=schedule_id, job_id=job_id, scheduled_at=due, outcome=outcome)
         return Answered(told, replayed=earlier is not None)
 
@@ -91,6 +98,8 @@ class ScheduleStarts:
                 return Answered(earlier, replayed=True)
             self._must_be_quiet(known)
             await self._schedules.backfill(known, _stretches(known.request, due, missing), request.overlap)
+            after, whose = request.to_wire() | {"jobs": len(missing)}, known.header.tenant_id
+            await self._trail.note(caller, AuditAction.SCHEDULE_BACKFILL, schedule_id, whose, after=after)
             if request.overlap is Overlap.ALLOW_ALL:
                 takes = timedelta(seconds=2 + len(missing) / STARTS_PER_SECOND)
                 self._starting[schedule_id] = datetime.now(UTC) + takes

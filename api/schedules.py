@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
 from pydantic import ValidationError
 from uuid_utils import uuid7
 
+from api.audit import AuditTrail
 from api.identity import Caller, Right
 from api.problems import field_problems
 from api.requests import checked_payload, job_type_named
 from api.schedule_views import Answered, must_see_schedule, view
 from api.schedule_words import in_words
 from api.upload_check import UploadCheck
+from contracts.audit import AuditAction
 from contracts.errors import Conflict, InvalidInput, NotFound, Unavailable
 from contracts.jobs import JobHeader, JobMetadata
 from contracts.schedules import ScheduleChange, SchedulePreview, ScheduleRequest, ScheduleView, Timing
@@ -36,11 +39,14 @@ _TIMING = frozenset(Timing.model_fields)
 class Schedules:
     """Operations on schedules. Every method that asks Temporal raises `Unavailable` when it does not answer."""
 
-    def __init__(self, schedules: JobSchedules, uploads: UploadCheck, standings: Standings, intake: Intake) -> None:
+    def __init__(
+        self, schedules: JobSchedules, uploads: UploadCheck, standings: Standings, intake: Intake, trail: AuditTrail
+    ) -> None:
         self._schedules = schedules
         self._uploads = uploads
         self._standings = standings
         self._intake = intake
+        self._trail = trail
 
     def preview(self, caller: Caller, timing: Timing) -> SchedulePreview:
         """Return what a timing means; nothing is made."""
@@ -71,6 +77,8 @@ class Schedules:
         if not new and (earlier := await self._made_before(schedule_id, str(key), said)):
             return Answered(view(caller, earlier), replayed=True)
         log.info("schedule made", extra={"scheduleId": schedule_id, "actor": caller.actor})
+        made = _told(schedule.request)
+        await self._trail.note(caller, AuditAction.SCHEDULE_CREATE, schedule_id, tenant_id, after=made)
         await self._schedules.shown(schedule_id, paused=request.paused)
         return Answered(view(caller, await self._as_made(schedule, caller.actor)))
 
@@ -114,8 +122,11 @@ class Schedules:
         """
         caller.must(Right.SCHEDULES_MANAGE)
 
+        before: dict[str, Any] = {}
+
         async def edit(known: StoredSchedule) -> JobSchedule:
             caller.must_use(known.header.job_type)
+            before.update(_told(known.request))
             request = _changed(known.request, change)
             if not _TIMING.isdisjoint(change.model_fields_set):
                 _must_come(request)
@@ -126,6 +137,9 @@ class Schedules:
             return await self.get(caller, schedule_id)
         changed = await self._schedules.change(schedule_id, edit, caller.actor)
         log.info("schedule changed", extra={"scheduleId": schedule_id, "actor": caller.actor})
+        after, whose = _told(changed.request), changed.header.tenant_id
+        after |= {"payloadChanged": change.payload is not None}
+        await self._trail.note(caller, AuditAction.SCHEDULE_CHANGE, schedule_id, whose, before=before, after=after)
         await self._schedules.shown(schedule_id, paused=changed.request.paused)
         return view(caller, changed)
 
@@ -140,6 +154,8 @@ class Schedules:
         caller.must_use(known.header.job_type)
         await self._schedules.delete(schedule_id)
         log.info("schedule deleted", extra={"scheduleId": schedule_id, "actor": caller.actor})
+        before, whose = _told(known.request), known.header.tenant_id
+        await self._trail.note(caller, AuditAction.SCHEDULE_DELETE, schedule_id, whose, before=before)
         await self._schedules.shown(schedule_id, paused=None)
 
     async def _known(self, caller: Caller, schedule_id: str) -> StoredSchedule:
@@ -200,6 +216,11 @@ class Schedules:
             msg = f"Idempotency-Key '{key}' was used for another request"
             raise InvalidInput(msg, (("Idempotency-Key", msg),))
         return known
+
+
+def _told(request: ScheduleRequest) -> dict[str, Any]:
+    """Return what the audit log is told of a schedule: everything but the payload."""
+    return request.model_dump(mode="json", by_alias=True, exclude={"payload"}, exclude_none=True)
 
 
 def _must_come(request: ScheduleRequest) -> None:

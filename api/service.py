@@ -1,7 +1,7 @@
 """QueueService: the one core that routes, dashboard and scripts call. It decides nothing about HTTP."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from uuid_utils import uuid7
 
 from api.acceptance import Acceptance, Accepted
+from api.audit import AuditTrail
 from api.batches import BulkOutcome
 from api.bulk import BulkAcceptance
 from api.cleaning import CleanBody, Cleaned, QueueCleaning
@@ -19,11 +20,13 @@ from api.relay import OutboxRelay
 from api.requests import DiscardBody, JobRequest, RetryBody, checked_payload
 from api.statistics import ErrorGroupView, QueueStats, Statistics, SummaryView
 from api.upload_check import UploadCheck
+from contracts.audit import AuditAction
 from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.history import JobChange, JobEvent
 from contracts.jobs import DiscardRequest, Job, JobStatus, RetryRequest
 from contracts.pauses import Pause
 from contracts.ports import JobHistory
+from contracts.values import ALL_TENANTS
 from readmodel.dead_letters import DeadFilter
 from readmodel.filters import JobFilter
 from readmodel.jobs import JobQueries
@@ -52,6 +55,7 @@ class QueueService:
         statistics: Statistics,
         cleaning: QueueCleaning,
         uploads: UploadCheck,
+        trail: AuditTrail,
     ) -> None:
         self._acceptance = acceptance
         self._lookup = lookup
@@ -64,6 +68,7 @@ class QueueService:
         self._statistics = statistics
         self._cleaning = cleaning
         self._uploads = uploads
+        self._trail = trail
 
     async def add_job(self, caller: Caller, request: JobRequest, idempotency_key: str | None = None) -> Accepted:
         """Accept a job; see `Acceptance.accept`."""
@@ -125,6 +130,7 @@ class QueueService:
             msg = f"job '{job_id}' has ended and cannot be cancelled"
             raise Conflict(msg) from None
         await self._note(caller, job, "cancel_requested", "somebody asked to cancel the job")
+        await self._noted(caller, AuditAction.JOB_CANCEL, job)
         return _shown(caller, await self._lookup.find(caller, job_id))
 
     async def retry_job(self, caller: Caller, job_id: str, body: RetryBody, key: str | None = None) -> Accepted:
@@ -145,6 +151,8 @@ class QueueService:
             msg = f"job '{job_id}' is {job.status.value}; only dead or ended jobs can be retried"
             raise Conflict(msg)
         await self._engine.retry(job_id, await self._retry_request(caller, job, body))
+        after = {"from": body.from_, "edited": body.payload is not None, "priority": body.priority or job.priority}
+        await self._noted(caller, AuditAction.JOB_RETRY, job, after)
         edits = {"payload": body.payload, "priority": body.priority}
         said = {"status": JobStatus.PROCESSING, "error": None} | {k: v for k, v in edits.items() if v is not None}
         return Accepted(_shown(caller, job.model_copy(update=said)))
@@ -162,6 +170,7 @@ class QueueService:
             msg = f"job '{job_id}' is {job.status.value}; only dead jobs can be discarded"
             raise Conflict(msg)
         await self._engine.discard(job_id, DiscardRequest(actor=caller.actor, reason=body.reason))
+        await self._noted(caller, AuditAction.JOB_DISCARD, job, {"status": JobStatus.FAILED, "reason": body.reason})
         return _shown(caller, job.model_copy(update={"status": JobStatus.FAILED}))
 
     async def pause_queue(self, caller: Caller, queue: str, body: PauseBody) -> QueueStats:
@@ -200,7 +209,13 @@ class QueueService:
 
     async def clean_completed_jobs(self, caller: Caller, queue: str, body: CleanBody) -> Cleaned:
         """Remove old ended jobs of a type for good; see `QueueCleaning.clean`. NotFound as above."""
-        return await self._cleaning.clean(caller, known_type(queue), body)
+        kind = known_type(queue)
+        cleaned = await self._cleaning.clean(caller, kind, body)
+        if not body.dry_run:
+            whose = caller.scope_for(body.tenant_id) or ALL_TENANTS
+            after = cleaned.to_wire() | body.to_wire()
+            await self._trail.note(caller, AuditAction.QUEUE_CLEAN, kind.name, whose, after=after)
+        return cleaned
 
     async def _retry_request(self, caller: Caller, job: Job, body: RetryBody) -> RetryRequest:
         payload = None
@@ -229,7 +244,16 @@ class QueueService:
             source=job.metadata.source,
             user_id=job.metadata.user_id,
         )
-        return await self.add_job(caller, request, key)
+        accepted = await self.add_job(caller, request, key)
+        if not accepted.replayed:
+            await self._noted(caller, AuditAction.JOB_RETRY, job, {"childJobId": accepted.job.id})
+        return accepted
+
+    async def _noted(
+        self, caller: Caller, action: AuditAction, job: Job, after: Mapping[str, Any] | None = None
+    ) -> None:
+        before = {"status": job.status, "priority": job.priority}
+        await self._trail.note(caller, action, job.id, job.tenant_id, job_id=job.id, before=before, after=after)
 
     async def _note(self, caller: Caller, job: Job, kind: str, message: str) -> None:
         now = datetime.now(UTC)

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 
 from pydantic import AnyUrl, Field, TypeAdapter, ValidationError, field_validator
 
+from api.audit import AuditTrail
 from api.identity import Caller, Right
 from api.requests import job_type_named
 from api.schedule_views import Answered
+from contracts.audit import AuditAction
 from contracts.errors import Conflict, Forbidden, InvalidInput, NotFound
 from contracts.ports import UrlCheck
 from contracts.values import ALL_TENANTS, TENANT_PATTERN, Instant, RequestBody, WireModel, request_hash
@@ -94,11 +96,14 @@ class WebhookDesk:
     caller's scope, and `Unavailable` when the database did not answer.
     """
 
-    def __init__(self, webhooks: Webhooks, deliveries: Deliveries, intake: Intake, urls: UrlCheck) -> None:
+    def __init__(
+        self, webhooks: Webhooks, deliveries: Deliveries, intake: Intake, urls: UrlCheck, trail: AuditTrail
+    ) -> None:
         self._webhooks = webhooks
         self._deliveries = deliveries
         self._intake = intake
         self._urls = urls
+        self._trail = trail
 
     async def create(self, caller: Caller, request: WebhookRequest, key: str | None) -> Answered[NewWebhook]:
         """Register an endpoint and return it with its secret. The same key and request give the same answer again.
@@ -116,7 +121,7 @@ class WebhookDesk:
         if key is not None:
             said = request_hash(webhook.tenant_id, request.to_wire())
             replayed = await self._intake.remember(webhook.tenant_id, key, said, webhook.id) is not None
-        kept = await self._webhooks.create(webhook, MOST_WEBHOOKS)
+        kept = await self._webhooks.create(webhook, MOST_WEBHOOKS, caller.author)
         if kept is None:
             msg = f"there are {MOST_WEBHOOKS} webhooks already, which is as many as there may be; delete one first"
             raise Conflict(msg)
@@ -145,14 +150,14 @@ class WebhookDesk:
     async def delete(self, caller: Caller, webhook_id: str) -> None:
         """Forget an endpoint and its deliveries; it is not called again."""
         caller.must(Right.WEBHOOKS_MANAGE)
-        if not await self._webhooks.delete(webhook_id, caller.sees):
+        if not await self._webhooks.delete(webhook_id, caller.sees, caller.author):
             raise NotFound(_no_such(webhook_id))
         log.info("webhook deleted", extra={"webhookId": webhook_id, "actor": caller.actor})
 
     async def enable(self, caller: Caller, webhook_id: str) -> WebhookView:
         """Call a disabled endpoint again, also with what waited for it."""
         caller.must(Right.WEBHOOKS_MANAGE)
-        kept = await self._webhooks.enable(webhook_id, caller.sees)
+        kept = await self._webhooks.enable(webhook_id, caller.sees, caller.author)
         if kept is None:
             raise NotFound(_no_such(webhook_id))
         return (await self._views([kept]))[0]
@@ -187,6 +192,8 @@ class WebhookDesk:
         if delivery_id is not None and not again:
             msg = f"no delivery '{delivery_id[:100]}'"
             raise NotFound(msg)
+        after = {"deliveries": len(again), "deliveryId": delivery_id}
+        await self._trail.note(caller, AuditAction.WEBHOOK_REDELIVER, webhook_id, known.tenant_id, after=after)
         return again
 
     def _made(self, caller: Caller, request: WebhookRequest, key: str | None) -> Webhook:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from contracts.values import Instant, RequestBody, TenantId, WireModel
 
-KEPT = "the ledger of payments, without what was ordered: books must be kept"
+KEPT = "the ledger of payments, without what was ordered: books must be kept; the audit log, which holds no payload"
 """What stays of an erased tenant, and why."""
 
 

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from fastapi import Request
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from api.context import Services
 from api.identity import Caller, Right
-from api.problems import field_problems
+from api.problems import REQUEST_ID, field_problems
 from api.service import Listed
 from api.statistics import SummaryView
 from contracts.errors import InvalidInput, JobError, Unauthorized, Unavailable
@@ -72,7 +72,9 @@ class Tab:
         Raises:
             Unauthorized: Nobody, any more.
         """
-        return await self.desk.sessions.caller(self.request.cookies.get(COOKIE))
+        known = await self.desk.sessions.caller(self.request.cookies.get(COOKIE))
+        address = self.request.client.host if self.request.client else None
+        return replace(known, address=address, request_id=self.request.scope.get(REQUEST_ID))
 
     def may(self, right: Right) -> bool:
         """Tell whether to offer what takes this right; the core decides again when it is done."""

@@ -8,6 +8,9 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.alert_rules import DEFAULT_RULES, AlertKind, AlertRule
+from contracts.audit import AuditAction, Author, Deed
+from contracts.values import PLATFORM
+from readmodel.audit import record
 from readmodel.database import Database
 from readmodel.tables import AlertRuleRow
 
@@ -35,16 +38,22 @@ class AlertRules:
         async with self._database.read() as connection:
             return await read_rules(connection)
 
-    async def put(self, rules: Sequence[AlertRule], actor: str, now: datetime) -> DecidedRules:
+    async def put(self, rules: Sequence[AlertRule], by: Author, now: datetime) -> DecidedRules:
         """Replace all rules; a kind that is not among them has its default."""
         rows = [
-            {"kind": rule.kind.value, "rule": rule.to_wire(), "updated_at": now, "updated_by": actor} for rule in rules
+            {"kind": rule.kind.value, "rule": rule.to_wire(), "updated_at": now, "updated_by": by.actor}
+            for rule in rules
         ]
         async with self._database.write() as connection:
+            before = await read_rules(connection)
             await connection.execute(delete(AlertRuleRow))
             if rows:
                 await connection.execute(insert(AlertRuleRow), rows)
-            return await read_rules(connection)
+            decided = await read_rules(connection)
+            told = [{rule.kind.value: rule.to_wire() for rule in each.rules} for each in (before, decided)]
+            change = Deed(by, AuditAction.ALERT_RULES, "rules", PLATFORM, before=told[0], after=told[1])
+            await record(connection, [change])
+        return decided
 
 
 async def read_rules(connection: AsyncConnection) -> DecidedRules:

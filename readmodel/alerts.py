@@ -9,6 +9,9 @@ from sqlalchemy import ColumnElement, Row, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.alerts import Alert, News, Severity
+from contracts.audit import AuditAction, Author, Deed
+from contracts.values import PLATFORM
+from readmodel.audit import record
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.paging import newest_first
@@ -84,17 +87,21 @@ class AlertBook:
         async with self._database.write() as connection:
             return await resolve_alerts(connection, self._clock(), AlertRow.key == key)
 
-    async def acknowledge(self, alert_id: str, tenant_id: str | None, actor: str) -> Alert | None:
+    async def acknowledge(self, alert_id: str, tenant_id: str | None, by: Author) -> Alert | None:
         """Note that somebody looked at it; who did so first stays. None when there is no such alert in the scope.
 
         tenant_id: None for an alert of any tenant, or of the platform
         """
         own = [AlertRow.id == alert_id, *_wanted(tenant_id, None, ())]
-        values = {"acknowledged_at": self._clock(), "acknowledged_by": actor}
+        values = {"acknowledged_at": self._clock(), "acknowledged_by": by.actor}
         first = update(AlertRow).where(*own, AlertRow.acknowledged_at.is_(None)).values(values)
         async with self._database.write() as connection:
-            await connection.execute(first)
+            acknowledged = (await connection.execute(first)).rowcount
             row = (await connection.execute(select(_ALERT).where(*own))).one_or_none()
+            if acknowledged and row is not None:
+                said = {"kind": row.kind, "key": row.key}
+                whose = row.tenant_id or PLATFORM
+                await record(connection, [Deed(by, AuditAction.ALERT_ACKNOWLEDGE, alert_id, whose, after=said)])
         return None if row is None else alert_of(row)
 
 

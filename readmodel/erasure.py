@@ -8,15 +8,18 @@ from datetime import datetime
 
 from sqlalchemy import Table, delete, func, select, tuple_, update
 
+from contracts.audit import AuditAction, Author, Deed
 from contracts.erasure import Certificate, EraseInput, Removed
+from readmodel.audit import record
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.rows import insert_into
 from readmodel.tables import Base, ErasureRow, JobRow, PaymentRow, ProviderEventRow, RemovedJobRow
 
 BATCH = 500
-KEPT_TABLES = frozenset({"tenant_keys", "erasures", "payments", "payment_postings"})
-"""The keys' rows are emptied by destroying them; of payments what was ordered is removed, and the books stay."""
+KEPT_TABLES = frozenset({"tenant_keys", "erasures", "payments", "payment_postings", "audit_log"})
+"""The keys' rows are emptied by destroying them; of payments what was ordered is removed, and the books stay. The audit
+log holds no payload, and a line taken out of it would break its chain."""
 
 
 class Erasure:
@@ -67,10 +70,14 @@ class Erasure:
         return len(rows)
 
     async def certify(self, step: EraseInput, removed: Removed) -> None:
-        """Keep the certificate; the same again changes nothing."""
+        """Keep the certificate, also in the audit log; the same again changes nothing."""
+        tenant, erase = step.tenant_id, AuditAction.TENANT_ERASE
         values = {**step.model_dump(), "finished_at": self._clock(), "removed": removed.to_wire()}
         async with self._database.write() as connection:
-            await connection.execute(insert_into(connection, ErasureRow).on_conflict_do_nothing(), values)
+            insert = insert_into(connection, ErasureRow).on_conflict_do_nothing()
+            if (await connection.execute(insert, values)).rowcount:
+                told = {"reason": step.reason, "removed": removed.to_wire()}
+                await record(connection, [Deed(Author(step.requested_by), erase, tenant, tenant, after=told)])
 
     async def certificate(self, tenant_id: str) -> Certificate | None:
         """Return the tenant's last certificate; None when it was not erased."""

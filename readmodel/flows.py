@@ -12,10 +12,12 @@ from typing import Any
 from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.audit import SYSTEM, AuditAction, Author, Deed
 from contracts.errors import InvalidInput
 from contracts.flows import FlowAccepted, FlowEdge, FlowJob, FlowSummary, FlowView, flow_status
 from contracts.jobs import JobStatus, Progress
 from contracts.values import job_type_of
+from readmodel.audit import record
 from readmodel.claims import claim, key_values, known_claims, used_otherwise
 from readmodel.database import Database
 from readmodel.documents import from_text
@@ -70,7 +72,7 @@ class Flows:
         async with self._database.read() as connection:
             return await _repeated(connection, flow)
 
-    async def accept(self, flow: NewFlow, jobs: Sequence[Submission]) -> tuple[FlowAccepted, bool]:
+    async def accept(self, flow: NewFlow, jobs: Sequence[Submission], by: Author = SYSTEM) -> tuple[FlowAccepted, bool]:
         """Write the flow and all of its jobs, due at once for the relay to start, or nothing.
 
         Return it, and whether it is new: an equal request may have brought it before. After an outage do the same
@@ -94,6 +96,8 @@ class Flows:
                 if answer.replayed:  # a job that was submitted by itself, under the id that this one would have
                     msg = f"there is a job '{answer.header.id}' already"
                     raise InvalidInput(msg)
+            said = {"name": flow.name, "jobs": len(jobs)}
+            await record(connection, [Deed(by, AuditAction.FLOW_SUBMIT, flow.id, flow.tenant_id, after=said)])
         return _accepted(flow), True
 
     async def get(self, flow_id: str) -> FlowView | None:

@@ -1,21 +1,25 @@
 """Intake: accepts jobs durably, each once, and knows which of them are still to be started.
 
-Locks are taken in one order: callers' keys, lines of turns, rows of jobs, the list of events.
+Locks are taken in one order: callers' keys, lines of turns, rows of jobs, the list of events, the
+end of the audit log.
 """
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.audit import SYSTEM, AuditAction, Author, Deed
 from contracts.errors import InvalidInput
 from contracts.gathering import Gathered
 from contracts.history import JobChange
 from contracts.jobs import JobHeader, Priority
 from contracts.limits import Pace
+from readmodel.audit import record
 from readmodel.claims import Claim, claim, key_values, known_claims, release, used_otherwise
 from readmodel.database import Database
 from readmodel.documents import document, from_text, to_text
@@ -46,6 +50,7 @@ class Submission:
     change: JobChange
     key: str | None = None
     pace: Pace | None = None
+    by: Author = SYSTEM
 
     @property
     def claim(self) -> Claim | None:
@@ -87,7 +92,13 @@ class Intake:
         self._settling = Gathered(self._started_together, MANY)
 
     async def accept(
-        self, header: JobHeader, payload: Any, change: JobChange, key: str | None, pace: Pace | None = None
+        self,
+        header: JobHeader,
+        payload: Any,
+        change: JobChange,
+        key: str | None,
+        pace: Pace | None = None,
+        by: Author = SYSTEM,
     ) -> AcceptedJob:
         """Write the job, its change with the accepted event, its outbox row and the caller's key, or nothing.
 
@@ -98,7 +109,7 @@ class Intake:
         Raises:
             InvalidInput: The key, or the job id, was used for another request.
         """
-        answer = await self._accepting.ask(Submission(header, payload, change, key, pace))
+        answer = await self._accepting.ask(Submission(header, payload, change, key, pace, by))
         if isinstance(answer, InvalidInput):
             raise answer
         return answer
@@ -198,7 +209,7 @@ def _names(submission: Submission) -> set[Hashable]:
 
 
 async def accept_jobs(connection: AsyncConnection, submissions: Sequence[Submission], grace: timedelta) -> list[Answer]:
-    """Write what is new of the submissions into the caller's transaction; return the answer to each."""
+    """Write what is new of the submissions into the caller's transaction; return the answers. Comes last in it."""
     claims = [key_values(each.claim, each.header.request_hash, each.header.id) for each in submissions if each.claim]
     mine = await claim(connection, claims)
     before = await _repeated(connection, submissions, {each.claim for each in submissions if each.claim} - mine)
@@ -207,6 +218,7 @@ async def accept_jobs(connection: AsyncConnection, submissions: Sequence[Submiss
     answers = [known or written[each.header.id] for each, known in zip(submissions, before, strict=True)]
     refused = {each.claim for each, answer in zip(submissions, answers, strict=True) if not _is_job(answer)}
     await release(connection, mine & refused)
+    await record(connection, _deeds([each for each in new if _is_new(written[each.header.id])]))
     return answers
 
 
@@ -225,6 +237,30 @@ async def _write(connection: AsyncConnection, jobs: Sequence[Submission], grace:
 
 def _row(header: JobHeader, job: Submission) -> tuple[JobHeader, JobState, str | None]:
     return header, merge(accepted_state(header), job.change), document(job.payload)
+
+
+def _is_new(answer: Answer) -> bool:
+    return isinstance(answer, AcceptedJob) and not answer.replayed
+
+
+def _deeds(new: Sequence[Submission]) -> Iterator[Deed]:
+    """Yield what the audit log is told: one line for the jobs of one caller and tenant, which names each of them."""
+    for _, group in groupby(sorted(new, key=_whose), key=_whose):
+        jobs = list(group)
+        first, submit = jobs[0], AuditAction.JOB_SUBMIT
+        tenant_id, job_id = first.header.tenant_id, first.header.id
+        if len(jobs) == 1:
+            said: dict[str, Any] = {"jobType": first.header.job_type, "priority": first.header.priority.value}
+            yield Deed(first.by, submit, job_id, tenant_id, job_id, after=said)
+            continue
+        requests = {job.by.request_id for job in jobs}
+        author = first.by if len(requests) == 1 else replace(first.by, request_id=None)
+        said = {"jobs": {job.header.id: job.by.request_id for job in jobs}}
+        yield Deed(author, submit, f"{len(jobs)} jobs", tenant_id, after=said)
+
+
+def _whose(job: Submission) -> tuple[str, str, str]:
+    return job.by.actor, job.by.address or "", job.header.tenant_id
 
 
 def _is_job(answer: Answer) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, insert, or_, select, update
 
+from contracts.audit import SYSTEM, AuditAction, Author, Deed
+from readmodel.audit import record
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.paging import newest_first
@@ -52,8 +54,9 @@ class ApiKeys:
         name: str,
         expires_at: datetime | None = None,
         job_types: Sequence[str] | None = None,
+        by: Author = SYSTEM,
     ) -> tuple[ApiKey, str]:
-        """Make a key; return it and its secret, which nobody can ask for again."""
+        """Make a key; return it and its secret, which nobody can ask for again. The audit log says who made it."""
         secret = "sq_" + secrets.token_urlsafe(_SECRET_BYTES)
         key = ApiKey(
             id="key_" + secrets.token_hex(12),
@@ -67,6 +70,7 @@ class ApiKeys:
         values = {**vars(key), "job_types": None if job_types is None else list(job_types), "hash": _hash(secret)}
         async with self._database.write() as connection:
             await connection.execute(insert(ApiKeyRow).values(values))
+            await record(connection, [Deed(by, AuditAction.KEY_CREATE, key.id, tenant_id, after=_told(key))])
         return key, secret
 
     async def find(self, secret: str) -> ApiKey | None:
@@ -104,13 +108,25 @@ class ApiKeys:
             rows, following = await newest_first(connection, query, limit, cursor)
         return [_key(row) for row in rows], following
 
-    async def revoke(self, key_id: str, tenant_id: str | None) -> bool:
+    async def revoke(self, key_id: str, tenant_id: str | None, by: Author = SYSTEM) -> bool:
         """Make a key worthless; return False when there is no such key, or not this tenant's, or none any more."""
         statement = update(ApiKeyRow).where(ApiKeyRow.id == key_id, ApiKeyRow.revoked_at.is_(None))
         if tenant_id is not None:
             statement = statement.where(ApiKeyRow.tenant_id == tenant_id)
+        revoking = statement.values(revoked_at=self._clock()).returning(ApiKeyRow.__table__)
         async with self._database.write() as connection:
-            return bool((await connection.execute(statement.values(revoked_at=self._clock()))).rowcount)
+            row = (await connection.execute(revoking)).one_or_none()
+            if row is not None:
+                before = _told(_key(row))
+                await record(connection, [Deed(by, AuditAction.KEY_REVOKE, key_id, row.tenant_id, before=before)])
+        return row is not None
+
+
+def _told(key: ApiKey) -> dict[str, Any]:
+    """Return what the audit log tells of a key."""
+    expires_at = key.expires_at.isoformat() if key.expires_at else None
+    job_types = list(key.job_types) if key.job_types else None
+    return {"role": key.role, "name": key.name, "expiresAt": expires_at, "jobTypes": job_types}
 
 
 def _hash(secret: str) -> str:

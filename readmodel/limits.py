@@ -9,8 +9,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.audit import AuditAction, Author, Deed
 from contracts.errors import Unavailable
 from contracts.limits import Slowdown, TenantLimits
+from readmodel.audit import record
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.rows import insert_into
@@ -67,19 +69,24 @@ class LimitsBook:
         async with self._database.read() as connection:
             return await self._decided(connection, tenant_id)
 
-    async def put(self, tenant_id: str, limits: TenantLimits, actor: str) -> DecidedLimits:
+    async def put(self, tenant_id: str, limits: TenantLimits, by: Author) -> DecidedLimits:
         """Replace the tenant's limits; what is not given in them follows the defaults, also when those change."""
         values = {
             "tenant_id": tenant_id,
             "limits": limits.to_wire(only_given=True),
             "updated_at": self._clock(),
-            "updated_by": actor,
+            "updated_by": by.actor,
         }
         async with self._database.write() as connection:
+            before = (await self._decided(connection, tenant_id)).limits
             insert = insert_into(connection, TenantLimitsRow)
             every = {name: insert.excluded[name] for name in values}
             await connection.execute(insert.on_conflict_do_update(index_elements=["tenant_id"], set_=every), values)
-            return await self._decided(connection, tenant_id)
+            decided = await self._decided(connection, tenant_id)
+            told = (before.to_wire(), decided.limits.to_wire())
+            change = Deed(by, AuditAction.LIMITS_CHANGE, tenant_id, tenant_id, before=told[0], after=told[1])
+            await record(connection, [change])
+        return decided
 
     async def standing(self, tenant_id: str, job_types: Sequence[str]) -> Standing:
         """Return where the tenant stands; only jobs of these types are counted, because the index begins with them."""

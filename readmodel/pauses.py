@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.audit import SYSTEM, AuditAction, Author, Deed
 from contracts.pauses import Pause
+from readmodel.audit import record
 from readmodel.database import Database
 from readmodel.rows import insert_into
 from readmodel.tables import PauseRow
@@ -24,7 +26,7 @@ class Pauses:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def put(self, pause: Pause) -> Pause | None:
+    async def put(self, pause: Pause, by: Author = SYSTEM) -> Pause | None:
         """Keep the pause in the place of the one of its scope; return that one, also when it was over."""
         async with self._database.write() as connection:
             before = await _locked(connection, pause.job_type, pause.tenant_id)
@@ -32,21 +34,26 @@ class Pauses:
             every = {name: insert.excluded[name] for name in Pause.model_fields}
             upsert = insert.on_conflict_do_update(index_elements=["job_type", "tenant_id"], set_=every)
             await connection.execute(upsert, dict(pause))
+            await record(connection, [_deed(by, AuditAction.QUEUE_PAUSE, before, pause)])
         return before
 
-    async def undo(self, pause: Pause, before: Pause | None) -> None:
+    async def undo(self, pause: Pause, before: Pause | None, by: Author = SYSTEM) -> None:
         """Take a pause back and put what it replaced in its place, unless another one has replaced it meanwhile."""
-        if not await self.lift(pause.job_type, pause.tenant_id, pause.since) or before is None:
+        if not await self.lift(pause.job_type, pause.tenant_id, pause.since):
             return
         async with self._database.write() as connection:
             insert = insert_into(connection, PauseRow).on_conflict_do_nothing(index_elements=["job_type", "tenant_id"])
-            await connection.execute(insert, dict(before))
+            if before:
+                await connection.execute(insert, dict(before))
+            await record(connection, [_deed(by, AuditAction.QUEUE_RESUME, pause, before)])
 
-    async def remove(self, job_type: str, tenant_id: str) -> Pause | None:
+    async def remove(self, job_type: str, tenant_id: str, by: Author = SYSTEM) -> Pause | None:
         """Remove the pause of this scope, and return it; None when there is none."""
         async with self._database.write() as connection:
             before = await _locked(connection, job_type, tenant_id)
             await connection.execute(delete(PauseRow).where(_scope(job_type, tenant_id)))
+            if before:
+                await record(connection, [_deed(by, AuditAction.QUEUE_RESUME, before, None)])
         return before
 
     async def lift(self, job_type: str, tenant_id: str, since: datetime) -> bool:
@@ -85,3 +92,10 @@ def _in_force(now: datetime) -> ColumnElement[bool]:
 
 def _pause(row: Row[Any]) -> Pause:
     return Pause.model_validate(row._mapping)
+
+
+def _deed(by: Author, action: AuditAction, before: Pause | None, after: Pause | None) -> Deed:
+    one = after or before
+    assert one is not None  # noqa: S101  a pause is put or removed
+    told = [pause.to_wire() if pause else None for pause in (before, after)]
+    return Deed(by, action, one.job_type, one.tenant_id, before=told[0], after=told[1])

@@ -9,9 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
+from contracts.audit import SYSTEM, AuditAction, Author, Deed
+from readmodel.audit import record
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.paging import newest_first
@@ -53,7 +56,7 @@ class Webhooks:
         self._database = database
         self._clock = clock
 
-    async def create(self, webhook: Webhook, most: int) -> Webhook | None:
+    async def create(self, webhook: Webhook, most: int, by: Author = SYSTEM) -> Webhook | None:
         """Add an endpoint; return it, or the one there under its id. None when its tenant has `most` already."""
         values = {**vars(webhook), "job_types": list(webhook.job_types), "events": list(webhook.events)}
         theirs = select(func.count()).select_from(WebhookRow).where(WebhookRow.tenant_id == webhook.tenant_id)
@@ -62,7 +65,9 @@ class Webhooks:
             if known is None and (await connection.scalar(theirs) or 0) >= most:
                 return None
             insert = insert_into(connection, WebhookRow).on_conflict_do_nothing(index_elements=["id"])
-            await connection.execute(insert, values)
+            new = (await connection.execute(insert, values)).rowcount
+            if new:
+                await record(connection, [_deed(by, AuditAction.WEBHOOK_CREATE, webhook)])
             known = known or (await connection.execute(select(_WEBHOOK).where(WebhookRow.id == webhook.id))).one()
         return _webhook(known)
 
@@ -87,17 +92,23 @@ class Webhooks:
             rows, following = await newest_first(connection, query, limit, cursor)
         return [_webhook(row) for row in rows], following
 
-    async def delete(self, webhook_id: str, tenant_id: str | None) -> bool:
+    async def delete(self, webhook_id: str, tenant_id: str | None, by: Author = SYSTEM) -> bool:
         """Remove an endpoint and all its deliveries; False when there is none in the scope."""
+        removing = delete(WebhookRow).where(*_own(webhook_id, tenant_id)).returning(_WEBHOOK)
         async with self._database.write() as connection:
-            return bool((await connection.execute(delete(WebhookRow).where(*_own(webhook_id, tenant_id)))).rowcount)
+            row = (await connection.execute(removing)).one_or_none()
+            if row is not None:
+                await record(connection, [_deed(by, AuditAction.WEBHOOK_DELETE, _webhook(row))])
+        return row is not None
 
-    async def enable(self, webhook_id: str, tenant_id: str | None) -> Webhook | None:
+    async def enable(self, webhook_id: str, tenant_id: str | None, by: Author = SYSTEM) -> Webhook | None:
         """Tell a disabled endpoint again, also what waits for it; None when there is none in the scope."""
         again = update(WebhookRow).where(*_own(webhook_id, tenant_id)).values(disabled_at=None, disabled_reason=None)
         async with self._database.write() as connection:
-            await connection.execute(again)
-        return await self.get(webhook_id, tenant_id)
+            row = (await connection.execute(again.returning(_WEBHOOK))).one_or_none()
+            if row is not None:
+                await record(connection, [_deed(by, AuditAction.WEBHOOK_ENABLE, _webhook(row))])
+        return None if row is None else _webhook(row)
 
     async def pending(self, webhook_ids: Sequence[str]) -> dict[str, int]:
         """Return how many deliveries of each endpoint are still to be made."""
@@ -117,3 +128,9 @@ def _own(webhook_id: str, tenant_id: str | None) -> list[ColumnElement[bool]]:
 def _webhook(row: Row[Any]) -> Webhook:
     values = dict(row._mapping)
     return Webhook(**{**values, "job_types": tuple(row.job_types), "events": tuple(row.events)})
+
+
+def _deed(by: Author, action: AuditAction, webhook: Webhook) -> Deed:
+    """Return what the audit log is told of an endpoint: its host, and not the rest of an address that may be secret."""
+    said = {"host": urlsplit(webhook.url).hostname, "events": list(webhook.events), "jobTypes": list(webhook.job_types)}
+    return Deed(by, action, webhook.id, webhook.tenant_id, after=said)

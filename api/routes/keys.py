@@ -61,7 +61,7 @@ async def make(body: KeyRequest, here: Here, who: Who, response: Response) -> Ne
     if who.job_types and not (names and who.job_types.issuperset(names)):
         msg = "a key that is limited to job types makes only keys limited to some of them"
         raise Forbidden(msg)
-    record, secret = await here.keys.create(tenant_id, body.role, body.name, body.expires_at, names)
+    record, secret = await here.keys.create(tenant_id, body.role, body.name, body.expires_at, names, who.author)
     response.headers["Cache-Control"] = "no-store"
     return NewKey(**_view(record).model_dump(), key=secret)
 
@@ -78,7 +78,7 @@ async def list_keys(here: Here, who: Who, limit: Limit = 50, cursor: str | None 
 async def revoke(key_id: Annotated[str, Path(alias="id")], here: Here, who: Who) -> None:
     """Revoke a key; every API process refuses it within seconds."""
     who.must(Right.KEYS_MANAGE)
-    if not await here.keys.revoke(key_id, who.sees):
+    if not await here.keys.revoke(key_id, who.sees, who.author):
         msg = f"no key '{key_id[:100]}'"
         raise NotFound(msg)
     here.authenticator.forget()

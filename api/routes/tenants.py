@@ -69,7 +69,7 @@ async def put_limits(tenant_id: TenantName, body: LimitsBody, here: Here, who: W
     if who.tenant_id != PLATFORM:
         msg = "only a key of the platform decides what tenants may use"
         raise Forbidden(msg)
-    decided = await here.limits.put(tenant_id, _with_known_types(body), who.actor)
+    decided = await here.limits.put(tenant_id, _with_known_types(body), who.author)
     here.admission.standings.forget(tenant_id)
     return await _view(here, tenant_id, decided)
 

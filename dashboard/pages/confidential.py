@@ -1,19 +1,19 @@
 """Payloads and results: hidden until somebody says why they must be seen."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nicegui.element import Element
 
 from api.identity import Caller, Right
+from contracts.audit import AuditAction
+from contracts.values import job_type_of, tenant_of
 from dashboard.frame import box, button, card, text
 from dashboard.parts.dialog import dialog
 from dashboard.parts.fields import Field
 from dashboard.tab import Tab
 from dashboard.words import pretty
-
-log = logging.getLogger("spaces.dashboard")
+from temporal.registry import find_job_type
 
 LARGEST_SHOWN = 200_000
 """Characters; more is read by the API."""
@@ -24,7 +24,7 @@ Read = Callable[[Caller], Awaitable[Any]]
 
 
 def in_confidence(tab: Tab, title: str, name: str, read: Read) -> Element:
-    """Make a card that shows what `read` gives after a reason was given; who looked at `name`, and why, is logged."""
+    """Make a card that shows what `read` gives after a reason was given; who looked, and why, is in the audit log."""
     with card(title) as made:
         inside = box(style="stack")
     with inside:
@@ -39,7 +39,7 @@ def in_confidence(tab: Tab, title: str, name: str, read: Read) -> Element:
 
 async def _ask(tab: Tab, title: str, name: str, read: Read, inside: Element) -> None:
     with inside, dialog(f"Reveal the {title.lower()}") as asked:
-        text("p", "It may hold personal data. Your reason is logged, with your key.", "muted")
+        text("p", "It may hold personal data. Your reason is kept in the audit log, with your key.", "muted")
         reason = Field("Reason", required=True)
         with box(style="end"):
             button("Cancel", lambda: asked.submit(False))
@@ -56,7 +56,9 @@ async def _reveal(tab: Tab, title: str, name: str, read: Read, inside: Element, 
     async def looked(caller: Caller) -> tuple[Any]:
         caller.must(Right.PAYLOADS_READ)
         value = await read(caller)
-        log.info("revealed", extra={"what": f"{title.lower()} of {name}", "actor": caller.actor, "reason": why})
+        said = {"part": title.lower(), "reason": why}
+        job_id = name if find_job_type(job_type_of(name)) else None
+        await tab.here.trail.note(caller, AuditAction.PAYLOAD_REVEAL, name, tenant_of(name), job_id=job_id, after=said)
         return (value,)
 
     found = await tab.act(looked)

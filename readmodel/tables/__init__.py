@@ -4,6 +4,7 @@ A change here needs a revision in `migrations/versions/`; a test compares the tw
 No table names a schema: on PostgreSQL the search path points to `spaces_queue`, SQLite has none.
 """
 
+from readmodel.tables.audit import AuditHeadRow, AuditRow
 from readmodel.tables.base import SCHEMA, Base, BigId
 from readmodel.tables.control import (
     AlertNoticeRow,
@@ -39,6 +40,8 @@ __all__ = [
     "AlertRuleRow",
     "AlertStandingRow",
     "ApiKeyRow",
+    "AuditHeadRow",
+    "AuditRow",
     "Base",
     "BigId",
     "BulkActionRow",

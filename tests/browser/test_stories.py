@@ -94,6 +94,8 @@ async def test_payloads_are_hidden_until_a_reason_is_given_and_shown_as_text(sit
     await page.get_by_label("Reason").fill("the shop asked what it sent")
     await page.get_by_role("dialog").get_by_role("button", name="Reveal").click()
     await expect(page.locator("pre.data")).to_contain_text(upload_id)
+    (line,) = (await site.http.get("/v1/audit", params={"action": "payload.reveal"})).json()["items"]
+    assert (line["jobId"], line["after"]) == (job_id, {"part": "payload", "reason": "the shop asked what it sent"})
     await expect(page.locator("pre.data")).to_contain_text("<img src=x onerror=alert(1)>")
 
     await asyncio.sleep(0)

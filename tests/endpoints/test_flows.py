@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from contracts.audit import Author
 from contracts.limits import TenantLimits
 from readmodel.database import Database
 from tests.endpoints.test_jobs import PROBLEM, new_key, upload
@@ -145,7 +146,7 @@ async def test_a_key_for_other_job_types_makes_no_flow_of_these(api: Api) -> Non
 
 
 async def test_a_flow_that_is_too_much_for_its_tenant_is_refused_as_a_whole(api: Api) -> None:
-    await api.services.limits.put("acme", TenantLimits(submit_per_minute=3), "key:admin")
+    await api.services.limits.put("acme", TenantLimits(submit_per_minute=3), Author("key:admin"))
 
     many = await api.http.post("/v1/flows", json=body(*(a_job(f"j{n}") for n in range(4))))
 

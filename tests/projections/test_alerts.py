@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from contracts.alerts import Severity
+from contracts.audit import Author
 from contracts.errors import InvalidInput
 from contracts.ports import Alerts
 from readmodel.alerts import AlertBook
@@ -73,7 +74,7 @@ async def test_the_same_alert_again_counts_up_and_says_the_latest(alerts: AlertB
 async def test_an_alert_that_comes_back_after_it_was_acknowledged_is_a_new_one(alerts: AlertBook, clock: Clock) -> None:
     await raised(alerts, "k", "first")
     ((first,), _) = await alerts.list(None, 9)
-    await alerts.acknowledge(first.id, None, "key:1")
+    await alerts.acknowledge(first.id, None, Author("key:1"))
     clock.now = at(60)
     await raised(alerts, "k", "second")
 
@@ -98,9 +99,9 @@ async def test_who_acknowledged_first_stays(alerts: AlertBook, clock: Clock) -> 
     ((alert,), _) = await alerts.list(None, 9)
 
     clock.now = at(1)
-    first = await alerts.acknowledge(alert.id, None, "key:1")
+    first = await alerts.acknowledge(alert.id, None, Author("key:1"))
     clock.now = at(2)
-    second = await alerts.acknowledge(alert.id, None, "key:2")
+    second = await alerts.acknowledge(alert.id, None, Author("key:2"))
 
     assert first is not None
     assert (first.acknowledged_by, first.acknowledged_at) == ("key:1", at(1))
@@ -117,8 +118,8 @@ async def test_a_tenant_sees_and_acknowledges_its_own_alerts_only(alerts: AlertB
 
     assert [alert.key for alert in own] == ["a"]
     assert len(everything) == 3
-    assert await alerts.acknowledge(theirs.id, "acme", "key:1") is None
-    assert await alerts.acknowledge("alert_none", None, "key:1") is None
+    assert await alerts.acknowledge(theirs.id, "acme", Author("key:1")) is None
+    assert await alerts.acknowledge("alert_none", None, Author("key:1")) is None
 
 
 async def test_alerts_are_listed_newest_first_page_by_page_and_filtered(alerts: AlertBook, clock: Clock) -> None:
@@ -126,7 +127,7 @@ async def test_alerts_are_listed_newest_first_page_by_page_and_filtered(alerts: 
         clock.now = at(number)
         await alerts.raise_alert(f"k{number}", f"kind{number % 2}", Severity.INFO, "look")
     ((newest,), cursor) = await alerts.list(None, 1)
-    await alerts.acknowledge(newest.id, None, "key:1")
+    await alerts.acknowledge(newest.id, None, Author("key:1"))
 
     rest, end = await alerts.list(None, 9, cursor)
     unread, _ = await alerts.list(None, 9, acknowledged=False)

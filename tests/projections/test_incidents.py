@@ -8,6 +8,7 @@ import pytest
 
 from contracts.alert_rules import DEFAULT_RULES, AlertKind, AlertRule
 from contracts.alerts import Alert, News, Severity
+from contracts.audit import Author
 from contracts.failures import OUTCOME_UNKNOWN
 from contracts.history import JobChange, WorkerBeat
 from contracts.jobs import JobFailure, JobStatus
@@ -53,7 +54,7 @@ async def told(
 
 
 async def decide(database: Database, *rules: AlertRule) -> None:
-    await AlertRules(database).put(rules, "key:1", utc_now())
+    await AlertRules(database).put(rules, Author("key:1"), utc_now())
 
 
 def at_once(kind: AlertKind, threshold: float, **more: object) -> AlertRule:
@@ -183,7 +184,7 @@ async def test_an_incident_that_somebody_acknowledged_is_not_raised_again_while_
     await job(history, "1", JobStatus.DEAD, ago(minutes=1))
     await Incidents(database).watch(utc_now())
     (alert,) = await alerts(database)
-    await AlertBook(database).acknowledge(alert.id, None, "key:1")
+    await AlertBook(database).acknowledge(alert.id, None, Author("key:1"))
 
     await Incidents(database).watch(utc_now() + timedelta(minutes=1))
 
@@ -214,8 +215,8 @@ async def test_a_rule_that_is_left_out_has_its_default_again(database: Database)
     mine = at_once(AlertKind.DEAD_LETTERS, 1)
 
     before = await rules.get()
-    decided = await rules.put([mine], "key:1", utc_now())
-    after = await rules.put([], "key:1", utc_now())
+    decided = await rules.put([mine], Author("key:1"), utc_now())
+    after = await rules.put([], Author("key:1"), utc_now())
 
     assert before.rules == after.rules == tuple(DEFAULT_RULES.values())
     assert [rule for rule in decided.rules if rule != DEFAULT_RULES[rule.kind]] == [mine]

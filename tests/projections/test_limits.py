@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.audit import Author
 from contracts.jobs import JobStatus
 from contracts.limits import QuietHours, TenantLimits
 from readmodel.abuse import AbuseRecord
@@ -42,15 +43,15 @@ async def test_a_decision_leaves_who_and_when(book: LimitsBook) -> None:
         retention_days=30,
     )
 
-    said = await book.put("acme", limits, "key:1")
+    said = await book.put("acme", limits, Author("key:1"))
 
     assert said == await book.get("acme") == DecidedLimits(limits, NOON, "key:1")
     assert await book.get("other") == DecidedLimits(DEFAULTS)
 
 
 async def test_a_decision_replaces_the_one_before(book: LimitsBook) -> None:
-    await book.put("acme", TenantLimits(weight=3, max_pending=7), "key:1")
-    await book.put("acme", TenantLimits(submit_per_minute=9), "key:2")
+    await book.put("acme", TenantLimits(weight=3, max_pending=7), Author("key:1"))
+    await book.put("acme", TenantLimits(submit_per_minute=9), Author("key:2"))
 
     assert await book.get("acme") == DecidedLimits(TenantLimits(submit_per_minute=9, max_pending=50), NOON, "key:2"), (
         "what is left out is the default again"
@@ -58,7 +59,7 @@ async def test_a_decision_replaces_the_one_before(book: LimitsBook) -> None:
 
 
 async def test_what_was_not_decided_follows_the_defaults_when_they_change(book: LimitsBook, database: Database) -> None:
-    await book.put("acme", TenantLimits(max_pending=None), "key:1")
+    await book.put("acme", TenantLimits(max_pending=None), Author("key:1"))
 
     later = LimitsBook(database, TenantLimits(submit_per_minute=1, max_pending=2))
 
@@ -110,7 +111,7 @@ def test_a_slowdown_also_limits_a_tenant_without_limits() -> None:
 async def test_where_a_tenant_stands_is_asked_once_a_second(book: LimitsBook) -> None:
     standings = Standings(book, TYPES)
     before = await asyncio.gather(*(standings.of("acme") for _ in range(9)))
-    await book.put("acme", TenantLimits(submit_per_minute=1), "key:1")
+    await book.put("acme", TenantLimits(submit_per_minute=1), Author("key:1"))
 
     kept = await standings.of("acme")
     standings.forget("acme")
@@ -126,7 +127,7 @@ async def test_while_the_database_is_away_tenants_stand_where_they_stood(
 ) -> None:
     database = Database(full_postgres_url)
     book = LimitsBook(database, DEFAULTS)
-    await book.put("acme", TenantLimits(submit_per_minute=1), "key:1")
+    await book.put("acme", TenantLimits(submit_per_minute=1), Author("key:1"))
     standings = Standings(book, TYPES)
     known = await standings.of("acme")
     standings.forget("acme")
