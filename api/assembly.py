@@ -110,8 +110,7 @@ def assemble(
         engine, ledger, intake, upload_check, relay, dependencies, admission=admission, inline=inline
     )
     tail, workers, authenticator = Tail(queries), WorkerRegistry(database), Authenticator(admin_key, keys)
-    trail = AuditTrail(AuditLog(database))
-    pausing = Pausing(pauses, control, Releases(client))
+    trail, pausing = AuditTrail(AuditLog(database)), Pausing(pauses, control, Releases(client))
     bulk = BulkAcceptance(intake, upload_check, dependencies, admission, relay)
     statistics = Statistics(QueueStatistics(database), DeadLetters(database), workers, pausing)
     cleaning = QueueCleaning(Cleaning(database))
