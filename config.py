@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable
@@ -9,12 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ADMIN_KEY_FILE = "admin.key"
 SESSION_KEY_FILE = "session.key"
 MASTER_KEY_FILE = "master.key"
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(?<!:)")
 
 
 class Settings(BaseSettings):
@@ -37,6 +39,9 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=1, le=65535)
     temporal_ui_url: str | None = Field(default=None, description="where people find the Temporal Web UI")
+    cors_origins: str = Field(
+        default="", description="whose pages may call the API from a browser: https://…, with commas"
+    )
     upload_limit_mb: int = Field(default=25, ge=1, le=1024)
     submit_per_minute: int = Field(
         default=20_000, ge=1, description="jobs a tenant may submit, if not decided otherwise"
@@ -91,6 +96,22 @@ class Settings(BaseSettings):
                 msg = f"SPACES_{one.upper()} and SPACES_{other.upper()} go together: one of them alone tells nobody"
                 raise ValueError(msg)
         return self
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, given: str) -> str:
+        for origin in filter(None, (part.strip() for part in given.split(","))):
+            if not _ORIGIN.fullmatch(origin):
+                msg = f"'{origin}' is no origin, which is https://host or https://host:port, without a path"
+                raise ValueError(msg)
+        return given
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Whose pages may call the API: those of the setting, and the Temporal Web UI's, which asks for payloads."""
+        listed = [part.strip() for part in self.cors_origins.split(",") if part.strip()]
+        ui = _ORIGIN.match(self.temporal_ui_url or "")
+        return tuple(dict.fromkeys([*listed, *([ui[0]] if ui else [])]))
 
     @property
     def database(self) -> str:

@@ -50,7 +50,7 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
     keys = KeyRing(KeyBook(database, key_wrapper(settings)))
     client = await connect([*tracing, queue_plugin(blobs, keys=keys)], lazy=True)
     services, relay = services_of(settings, client, blobs, database)
-    app = create_app(services)
+    app = create_app(services, settings.origins)
     from dashboard.mount import mount_dashboard  # a second of loading that only this process needs
 
     mount_dashboard(app, services, settings.the_session_secret())

@@ -1,7 +1,7 @@
 """Puts the HTTP application together."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
@@ -42,6 +43,7 @@ from api.routes import (
     webhooks,
     workers,
 )
+from api.shield import SecurityHeaders
 from temporal.registry import JOB_TYPES
 
 VERSION = "0.1.0"
@@ -78,8 +80,11 @@ JSON in camelCase, instants in RFC 3339 UTC, errors as `application/problem+json
 Lists take `limit` (1 to 200) and `cursor`. POSTs that create take an `Idempotency-Key`."""
 
 
-def create_app(services: Services) -> FastAPI:
-    """Return the application over these services; it runs the event tail while it is up."""
+def create_app(services: Services, origins: Sequence[str] = ()) -> FastAPI:
+    """Return the application over these services; it runs the event tail while it is up.
+
+    origins: whose pages may call the API from a browser, for example https://admin.shop.example
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -95,13 +100,35 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.add_middleware(BodyLimit)
+    if origins:
+        app.add_middleware(CORSMiddleware, allow_origins=list(origins), **_CROSS_ORIGIN)
     app.add_middleware(RequestNames)
+    app.add_middleware(SecurityHeaders)
     problems.install(app)
     for module in _ROUTED:
         check_routes(module.router.routes)
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
+
+
+_CROSS_ORIGIN: dict[str, Any] = {
+    "allow_methods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
+    "allow_headers": [
+        *("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"),
+        *("X-Namespace", "X-Request-Id", "X-Tenant-Id", "traceparent"),
+    ],
+    "expose_headers": [
+        "Idempotent-Replayed",
+        "Location",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+        "X-Request-Id",
+    ],
+    "max_age": 600,
+}
+"""What pages of allowed origins may send and read. Cookies are not among it: the API knows keys only."""
 
 
 class RequestNames:
@@ -122,7 +149,6 @@ class RequestNames:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = name
-                headers.setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
         await self._app(scope, receive, named)
