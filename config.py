@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         default=None, description="32 bytes in base64 that wrap the tenants' keys; several: the first wraps"
     )
     master_key_file: Path | None = Field(default=None, description="a file with it; made in data_dir at first start")
+    payload_secret: SecretStr | None = Field(
+        default=None, min_length=16, description="Payload's own secret: its users' tokens are understood"
+    )
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=1, le=65535)
     temporal_ui_url: str | None = Field(default=None, description="where people find the Temporal Web UI")

@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from activities.circuit import PaymentCircuit
 from adapters.build import blob_store, key_wrapper, payment_provider, provider_events, webhooks
 from api.app import VERSION, create_app
-from api.assembly import assemble
+from api.assembly import Options, assemble
 from api.context import Services
 from api.relay import OutboxRelay
 from config import Settings, load_settings
@@ -70,11 +70,7 @@ def services_of(
     settings: Settings, client: Client, blobs: BlobStore, database: Database
 ) -> tuple[Services, OutboxRelay]:
     """Put the services of one API process together."""
-    return assemble(
-        client,
-        blobs,
-        database,
-        webhooks(settings),
+    options = Options(
         admin_key=settings.the_admin_key(),
         upload_limit_bytes=settings.upload_limit_mb * 1024 * 1024,
         temporal_ui_url=settings.temporal_ui_url,
@@ -90,9 +86,11 @@ def services_of(
         ),
         default_limits=TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending),
         limits_url=settings.limits_url,
+        payload_secret=settings.payload_secret.get_secret_value() if settings.payload_secret else None,
         public_tenants=settings.transparency_tenants,
         provider_events=provider_events(settings),
     )
+    return assemble(client, blobs, database, webhooks(settings), options)
 
 
 async def prepare(client: Client, database: Database, *, migrated: bool) -> None:

@@ -17,7 +17,7 @@ from activities.circuit import PaymentCircuit
 from activities.release import PauseUpkeep
 from activities.webhooks import Courier
 from adapters.build import alert_channels, blob_store, key_wrapper, step_providers, webhooks
-from api.assembly import assemble
+from api.assembly import Options, assemble
 from config import Settings, load_settings
 from contracts.alerts import Severity
 from contracts.jobs import JobStatus
@@ -137,16 +137,13 @@ def system_providers(
 
 def job_decisions(client: Client, database: Database, settings: Settings) -> JobDecisions:
     """Return the core that callers of the API use. Nothing runs beside it here, and nobody can sign in to it."""
-    services, _ = assemble(
-        client,
-        blob_store(settings),
-        database,
-        webhooks(settings),
+    options = Options(
         admin_key=secrets.token_urlsafe(32),
         upload_limit_bytes=0,
         default_limits=TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending),
         limits_url=settings.limits_url,
     )
+    services, _ = assemble(client, blob_store(settings), database, webhooks(settings), options)
     return services.decisions
 
 

@@ -76,6 +76,7 @@ ROUTES: Mapping[str, Right | None] = {
     "POST /v1/webhooks/{id}/redeliver": Right.WEBHOOKS_MANAGE,
     "POST /v1/keys": Right.KEYS_MANAGE,
     "GET /v1/keys": Right.KEYS_MANAGE,
+    "POST /v1/keys/{id}/rotate": Right.KEYS_MANAGE,
     "DELETE /v1/keys/{id}": Right.KEYS_MANAGE,
     "GET /v1/audit": Right.AUDIT_READ,
     "GET /v1/payments/reconciliation": Right.JOBS_READ,

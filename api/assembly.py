@@ -1,6 +1,7 @@
 """Puts the services together: for the API process, for a worker's own use of the queue, and for tests."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from temporalio.client import Client
 
@@ -32,6 +33,7 @@ from api.schedules import Schedules
 from api.service import QueueService
 from api.statistics import Statistics
 from api.stream import Tail
+from api.tokens import reader_of
 from api.transparency import FEWEST_TENANTS, Transparency
 from api.upload_check import UploadCheck
 from api.uploads import Uploads
@@ -74,46 +76,52 @@ from temporal.queue_control import QueueControl
 from temporal.registry import JOB_TYPES
 
 
-def assemble(
-    client: Client,
-    blobs: BlobStore,
-    database: Database,
-    urls: UrlCheck,
-    *,
-    admin_key: str,
-    upload_limit_bytes: int,
-    temporal_ui_url: str | None = None,
-    inline_steps: Mapping[str, object] | None = None,
-    default_limits: TenantLimits | None = None,
-    limits_url: str | None = None,
-    public_tenants: int = FEWEST_TENANTS,
-    provider_events: ProviderEvents | None = None,
-) -> tuple[Services, OutboxRelay]:
-    """Return the services over a Temporal client, an object store and a database, and the relay to run beside them.
+@dataclass(frozen=True)
+class Options:
+    """What an installation decides about its services.
 
     inline_steps: for each job type that may run in a request, the instance of its activities
     limits_url: the Redis in which submissions are counted for all API processes; None counts them in this one
+    payload_secret: what Payload signs its users' tokens with; None when no tokens are understood
     public_tenants: how many tenants must be behind a figure that anybody may see
     provider_events: reads the payment provider's webhooks; None where none are received
     """
-    engine, intake = TemporalEngine(client), Intake(database)
-    queries, keys = JobQueries(database), ApiKeys(database)
+
+    admin_key: str = field(repr=False)
+    upload_limit_bytes: int
+    temporal_ui_url: str | None = None
+    inline_steps: Mapping[str, object] = field(default_factory=dict)
+    default_limits: TenantLimits = field(default_factory=TenantLimits)
+    limits_url: str | None = field(default=None, repr=False)
+    payload_secret: str | None = field(default=None, repr=False)
+    public_tenants: int = FEWEST_TENANTS
+    provider_events: ProviderEvents | None = None
+
+
+def assemble(
+    client: Client, blobs: BlobStore, database: Database, urls: UrlCheck, options: Options
+) -> tuple[Services, OutboxRelay]:
+    """Return the services over a Temporal client, an object store and a database, and the relay to run beside them."""
+    engine, intake, queries, keys = TemporalEngine(client), Intake(database), JobQueries(database), ApiKeys(database)
     ledger, history = TemporalLedger(client), HistoryWriter(database)
     pauses, control = Pauses(database), QueueControl(client)
     relay, lookup = OutboxRelay(intake, engine), Lookup(engine, ledger, queries, history)
-    inline = InlineRunner(InlineRecord(database), history, inline_steps or {})
-    limits = LimitsBook(database, default_limits)
+    inline = InlineRunner(InlineRecord(database), history, options.inline_steps)
+    limits = LimitsBook(database, options.default_limits)
     standings, schedules = Standings(limits, tuple(JOB_TYPES)), JobSchedules(client)
-    admission = Admission(standings, SubmissionRates(limits_url), AbuseRecord(database))
+    admission = Admission(standings, SubmissionRates(options.limits_url), AbuseRecord(database))
     upload_check, dependencies = UploadCheck(blobs), DependencyCheck(queries, engine)
     acceptance = Acceptance(
         engine, ledger, intake, upload_check, relay, dependencies, admission=admission, inline=inline
     )
-    tail, workers, authenticator = Tail(queries), WorkerRegistry(database), Authenticator(admin_key, keys)
+    tail, workers = Tail(queries), WorkerRegistry(database)
+    authenticator = Authenticator(options.admin_key, keys, reader_of(options.payload_secret))
     trail, pausing = AuditTrail(AuditLog(database)), Pausing(pauses, control, Releases(client))
-    bulk = BulkAcceptance(intake, upload_check, dependencies, admission, relay)
+    bulk, cleaning = (
+        BulkAcceptance(intake, upload_check, dependencies, admission, relay),
+        QueueCleaning(Cleaning(database)),
+    )
     statistics = Statistics(QueueStatistics(database), DeadLetters(database), workers, pausing)
-    cleaning = QueueCleaning(Cleaning(database))
     queue = QueueService(
         acceptance, lookup, engine, queries, history, relay, pausing, bulk, statistics, cleaning, upload_check, trail
     )
@@ -126,7 +134,7 @@ def assemble(
         queries=queries,
         keys=keys,
         workers=workers,
-        uploads=Uploads(blobs, upload_limit_bytes),
+        uploads=Uploads(blobs, options.upload_limit_bytes),
         tail=tail,
         feed=Feed(tail, queries),
         schedules=Schedules(schedules, upload_check, standings, intake, trail),
@@ -141,16 +149,20 @@ def assemble(
         usage=UsageQueries(database),
         analytics=AnalyticsDesk(Analytics(database)),
         advice=AdviceDesk(database),
-        transparency=Transparency(database, default_limits or TenantLimits(), public_tenants),
+        transparency=Transparency(database, options.default_limits, options.public_tenants),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls, trail),
         payments=PaymentDesk(
-            PaymentBook(database), ProviderEventBook(database), PaymentDayBook(database), engine, provider_events
+            PaymentBook(database),
+            ProviderEventBook(database),
+            PaymentDayBook(database),
+            engine,
+            options.provider_events,
         ),
         alerts=AlertBook(database),
         alert_desk=AlertDesk(AlertBook(database), AlertRules(database)),
         erasures=ErasureDesk(Erasures(client), Erasure(database), authenticator, trail),
         codec=CodecDesk(client.data_converter.payload_codec),
         trail=trail,
-        temporal_ui_url=temporal_ui_url,
+        temporal_ui_url=options.temporal_ui_url,
     )
     return services, relay

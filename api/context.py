@@ -95,7 +95,9 @@ class Services:
             return False
 
 
-_bearer = HTTPBearer(auto_error=False, description="an API key; `make dev` prints the admin's")
+_bearer = HTTPBearer(
+    auto_error=False, description="an API key, or a JWT of the platform's sign-in; `make dev` prints the admin's"
+)
 
 
 def services(request: Request) -> Services:
@@ -111,7 +113,8 @@ async def caller(
     ] = None,
 ) -> Caller:
     """Return who asks, with the right that the route needs (`api/access.py`), for the tenant they name."""
-    secret = credentials.credentials if credentials else None
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    secret = credentials.credentials if credentials else token if scheme.lower() == "jwt" else None
     known = await services(request).authenticator.caller(secret, None)
     address = request.client.host if request.client else None
     known = replace(known, address=address, request_id=request.scope.get(REQUEST_ID))

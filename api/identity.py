@@ -7,8 +7,9 @@ import hashlib
 import hmac
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from contracts.audit import Author
@@ -19,6 +20,8 @@ from readmodel.keys import ApiKey, ApiKeys
 ADMIN = "admin"
 """Id of the platform admin's key, which is no row: it comes from the settings."""
 NOT_VALID = "this key is not valid"
+USE_NOTED_EVERY = timedelta(minutes=10)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Right(StrEnum):
@@ -87,7 +90,7 @@ class Caller:
     @property
     def actor(self) -> str:
         """How this caller is named in events."""
-        return f"key:{self.key_id}"
+        return self.key_id if self.key_id.startswith("user:") else f"key:{self.key_id}"
 
     def acting_for(self, scope: str | None) -> "Caller":
         """Return this caller in the tenant that X-Tenant-Id names.
@@ -187,16 +190,21 @@ def no_such_job(job_id: str) -> str:
 
 
 class Authenticator:
-    """Turns a bearer secret into a caller. Keys seen lately still work while the database is away."""
+    """Turns a bearer secret into a caller. Keys seen lately still work while the database is away.
+
+    tokens: gives the caller of a token of another sign-in, None for what is none
+    """
 
     FRESH_SECONDS = 5.0
     STALE_SECONDS = 3600.0
     ROOM = 10_000
 
-    def __init__(self, admin_key: str, keys: ApiKeys) -> None:
+    def __init__(self, admin_key: str, keys: ApiKeys, tokens: Callable[[str], Caller | None] = lambda _: None) -> None:
         self._admin = hashlib.sha256(admin_key.encode()).digest()
         self._keys = keys
+        self._tokens = tokens
         self._seen: dict[bytes, tuple[float, Caller]] = {}
+        self._noted: dict[str, datetime] = {}
 
     async def caller(self, secret: str | None, scope: str | None) -> Caller:
         """Return who holds the secret.
@@ -212,6 +220,8 @@ class Authenticator:
         digest = hashlib.sha256(secret.encode()).digest()
         if hmac.compare_digest(digest, self._admin):
             return Caller(ADMIN, "admin", PLATFORM, scope)
+        if by_token := self._tokens(secret):
+            return by_token.acting_for(scope)
         return (await self._known(digest, lambda: self._keys.find(secret))).acting_for(scope)
 
     async def holder(self, key_id: str) -> Caller:
@@ -229,6 +239,15 @@ class Authenticator:
         """Look every key up again."""
         self._seen.clear()
 
+    async def _note_use(self, record: ApiKey) -> None:
+        """Note the use of a key, now and then; while that fails it is not tried with every request."""
+        now = datetime.now(UTC)
+        noted = max(record.last_used_at or _NEVER, self._noted.get(record.id, _NEVER))
+        if now - noted > USE_NOTED_EVERY:
+            self._noted[record.id] = now
+            with suppress(Unavailable):
+                await self._keys.used(record.id)
+
     async def _known(self, digest: bytes, find: Callable[[], Awaitable[ApiKey | None]]) -> Caller:
         now = time.monotonic()
         at, caller = self._seen.get(digest, (-self.STALE_SECONDS, None))
@@ -245,6 +264,7 @@ class Authenticator:
         if record is None:
             self._seen.pop(digest, None)
             raise Unauthorized(NOT_VALID)
+        await self._note_use(record)
         limits = frozenset(record.job_types or ())
         caller = Caller(record.id, record.role, record.tenant_id, None, limits, record.expires_at)
         if len(self._seen) >= self.ROOM:

@@ -35,6 +35,7 @@ class ApiKey:
     expires_at: datetime | None = None
     job_types: tuple[str, ...] | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
 
 
 class ApiKeys:
@@ -57,19 +58,9 @@ class ApiKeys:
         by: Author = SYSTEM,
     ) -> tuple[ApiKey, str]:
         """Make a key; return it and its secret, which nobody can ask for again. The audit log says who made it."""
-        secret = "sq_" + secrets.token_urlsafe(_SECRET_BYTES)
-        key = ApiKey(
-            id="key_" + secrets.token_hex(12),
-            tenant_id=tenant_id,
-            role=role,
-            name=name,
-            created_at=self._clock(),
-            expires_at=expires_at,
-            job_types=None if job_types is None else tuple(job_types),
-        )
-        values = {**vars(key), "job_types": None if job_types is None else list(job_types), "hash": _hash(secret)}
+        key, secret = self._made(tenant_id, role, name, expires_at, job_types)
         async with self._database.write() as connection:
-            await connection.execute(insert(ApiKeyRow).values(values))
+            await connection.execute(insert(ApiKeyRow).values(_values(key, secret)))
             await record(connection, [Deed(by, AuditAction.KEY_CREATE, key.id, tenant_id, after=_told(key))])
         return key, secret
 
@@ -108,6 +99,51 @@ class ApiKeys:
             rows, following = await newest_first(connection, query, limit, cursor)
         return [_key(row) for row in rows], following
 
+    async def rotate(
+        self, key_id: str, tenant_id: str | None, until: datetime, by: Author
+    ) -> tuple[ApiKey, str] | None:
+        """Make a key like this one, and let this one end at `until` at the latest; return the new one and its secret.
+
+        None when there is no such key in force, or not this tenant's. Doing it again makes another key.
+        """
+        query = select(ApiKeyRow.__table__).where(ApiKeyRow.id == key_id, *self._in_force()).with_for_update()
+        if tenant_id is not None:
+            query = query.where(ApiKeyRow.tenant_id == tenant_id)
+        async with self._database.write() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            if row is None:
+                return None
+            old = _key(row)
+            key, secret = self._made(old.tenant_id, old.role, old.name, old.expires_at, old.job_types)
+            await connection.execute(insert(ApiKeyRow).values(_values(key, secret)))
+            ends = min(until, old.expires_at) if old.expires_at else until
+            await connection.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(expires_at=ends))
+            told = {"newKeyId": key.id, "expiresAt": ends.isoformat()}
+            await record(connection, [Deed(by, AuditAction.KEY_ROTATE, key_id, old.tenant_id, None, _told(old), told)])
+        return key, secret
+
+    async def used(self, key_id: str) -> None:
+        """Note that the key was used just now."""
+        async with self._database.write() as connection:
+            noted = update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=self._clock())
+            await connection.execute(noted)
+
+    def _in_force(self) -> tuple[ColumnElement[bool], ...]:
+        still = or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > self._clock())
+        return ApiKeyRow.revoked_at.is_(None), still
+
+    def _made(
+        self,
+        tenant_id: str,
+        role: str,
+        name: str,
+        expires_at: datetime | None,
+        job_types: Sequence[str] | None,
+    ) -> tuple[ApiKey, str]:
+        types = None if job_types is None else tuple(job_types)
+        an_id = "key_" + secrets.token_hex(12)
+        return ApiKey(an_id, tenant_id, role, name, self._clock(), expires_at, types), _new_secret()
+
     async def revoke(self, key_id: str, tenant_id: str | None, by: Author = SYSTEM) -> bool:
         """Make a key worthless; return False when there is no such key, or not this tenant's, or none any more."""
         statement = update(ApiKeyRow).where(ApiKeyRow.id == key_id, ApiKeyRow.revoked_at.is_(None))
@@ -120,6 +156,15 @@ class ApiKeys:
                 before = _told(_key(row))
                 await record(connection, [Deed(by, AuditAction.KEY_REVOKE, key_id, row.tenant_id, before=before)])
         return row is not None
+
+
+def _new_secret() -> str:
+    return "sq_" + secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def _values(key: ApiKey, secret: str) -> dict[str, Any]:
+    job_types = None if key.job_types is None else list(key.job_types)
+    return {**vars(key), "job_types": job_types, "hash": _hash(secret)}
 
 
 def _told(key: ApiKey) -> dict[str, Any]:

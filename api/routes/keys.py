@@ -1,13 +1,14 @@
 """API keys: made, listed, revoked. The secret is shown once and stored as a hash."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from api.context import Here, Who
-from api.identity import Right
+from api.identity import Caller, Right
 from api.pages import Limit, Page
 from contracts.errors import Forbidden, InvalidInput, NotFound
 from contracts.values import PLATFORM, TENANT_PATTERN, Instant, RequestBody, WireModel
@@ -37,6 +38,7 @@ class KeyView(WireModel):
     created_at: Instant
     expires_at: Instant | None = None
     job_types: tuple[str, ...] = ()
+    last_used_at: Instant | None = Field(default=None, description="to ten minutes")
 
 
 class NewKey(KeyView):
@@ -58,9 +60,7 @@ async def make(body: KeyRequest, here: Here, who: Who, response: Response) -> Ne
         msg = f"no job type '{body.job_types[kinds.index(None)]}'"
         raise InvalidInput(msg, (("jobTypes", msg),))
     names = tuple(kind.name for kind in kinds if kind)
-    if who.job_types and not (names and who.job_types.issuperset(names)):
-        msg = "a key that is limited to job types makes only keys limited to some of them"
-        raise Forbidden(msg)
+    _must_be_within(who, names)
     record, secret = await here.keys.create(tenant_id, body.role, body.name, body.expires_at, names, who.author)
     response.headers["Cache-Control"] = "no-store"
     return NewKey(**_view(record).model_dump(), key=secret)
@@ -74,14 +74,48 @@ async def list_keys(here: Here, who: Who, limit: Limit = 50, cursor: str | None 
     return Page[KeyView](items=[_view(record) for record in found], next_cursor=following)
 
 
+class RotateBody(RequestBody):
+    """For how long the old key still works."""
+
+    overlap_seconds: int = Field(default=24 * 3600, ge=0, le=30 * 24 * 3600)
+
+
+@router.post("/{id}/rotate", status_code=201, summary="Replace a key")
+async def rotate(
+    key_id: Annotated[str, Path(alias="id")], here: Here, who: Who, response: Response, body: RotateBody | None = None
+) -> NewKey:
+    """Make a key with the same rights; the old one works for `overlapSeconds` more, so that nobody is locked out."""
+    who.must(Right.KEYS_MANAGE)
+    known = await here.keys.get(key_id)
+    if known is None or who.sees not in {None, known.tenant_id}:
+        raise _no_such(key_id)
+    _must_be_within(who, known.job_types or ())
+    until = datetime.now(UTC) + timedelta(seconds=(body or RotateBody()).overlap_seconds)
+    made = await here.keys.rotate(key_id, who.sees, until, who.author)
+    if made is None:
+        raise _no_such(key_id)
+    here.authenticator.forget()
+    response.headers["Cache-Control"] = "no-store"
+    return NewKey(**_view(made[0]).model_dump(), key=made[1])
+
+
 @router.delete("/{id}", status_code=204, summary="Revoke a key")
 async def revoke(key_id: Annotated[str, Path(alias="id")], here: Here, who: Who) -> None:
     """Revoke a key; every API process refuses it within seconds."""
     who.must(Right.KEYS_MANAGE)
     if not await here.keys.revoke(key_id, who.sees, who.author):
-        msg = f"no key '{key_id[:100]}'"
-        raise NotFound(msg)
+        raise _no_such(key_id)
     here.authenticator.forget()
+
+
+def _must_be_within(who: Caller, names: Sequence[str]) -> None:
+    if who.job_types and not (names and who.job_types.issuperset(names)):
+        msg = "a key that is limited to job types makes only keys limited to some of them"
+        raise Forbidden(msg)
+
+
+def _no_such(key_id: str) -> NotFound:
+    return NotFound(f"no key '{key_id[:100]}'")
 
 
 def _view(record: ApiKey) -> KeyView:

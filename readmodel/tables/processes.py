@@ -23,6 +23,7 @@ class ApiKeyRow(Base):
     expires_at: Mapped[datetime | None]
     job_types: Mapped[list[str] | None]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
 
 
 class WorkerRow(Base):
