@@ -49,6 +49,7 @@ async def delivered(api: Api, webhook_id: str, status: str, least: int = 1) -> l
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.usefixtures("schedules_ready")
 async def test_an_endpoint_is_told_when_a_job_ends_and_can_check_who_says_so(
     inner_api: Api, client: Client, run_worker: RunWorker, run_system: RunSystem, endpoint: EndpointServer
 ) -> None:
@@ -69,6 +70,7 @@ async def test_an_endpoint_is_told_when_a_job_ends_and_can_check_who_says_so(
     assert (delivery["attempts"], delivery["responseStatus"]) == (1, 204)
 
 
+@pytest.mark.usefixtures("schedules_ready")
 async def test_what_ended_while_nobody_delivered_is_told_later_and_again_until_it_is_taken(
     inner_api: Api, client: Client, run_worker: RunWorker, run_system: RunSystem, endpoint: EndpointServer
 ) -> None:
