@@ -110,6 +110,7 @@ class Lossy:
         self.lose: list[str] = []
         self.away: set[str] = set()
         self.calls: list[str] = []
+        self.errors: list[Exception] = []
 
     def records(self, day: date) -> AsyncIterator[ProviderRecord]:
         return self._provider.records(day)
@@ -119,6 +120,8 @@ class Lossy:
 
         async def call(*arguments: Any) -> Any:
             self.calls.append(name)
+            if self.errors:
+                raise self.errors.pop()
             if name in self.away:
                 raise Unavailable("Stripe cannot be reached (test)")
             answer = await real(*arguments)

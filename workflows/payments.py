@@ -12,7 +12,7 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentActivities, PaymentChecks
-    from contracts.failures import OUTCOME_UNKNOWN
+    from contracts.failures import OUTCOME_UNKNOWN, SET_ASIDE
     from contracts.jobs import JobFailure, JobInput
     from contracts.payments import MoveInput, PaymentInput, PaymentResult, Verdict
     from contracts.policies import CONTROL, MONEY_MOVE
@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=15)
 """Between two questions to a provider that does not say; its webhook comes before, where it sends one."""
+MOST_ASIDE = 3
 
 
 @workflow.defn(name="payment_processing")
@@ -31,6 +32,7 @@ class PaymentWorkflow(JobWorkflow):
         super().__init__()
         self._step: MoveInput
         self._heard = 0
+        self._aside = 0
 
     @workflow.run
     async def run(self, job: JobInput[PaymentInput]) -> PaymentResult:
@@ -43,11 +45,18 @@ class PaymentWorkflow(JobWorkflow):
         self._heard += 1
 
     async def stand(self, failure: JobFailure) -> None:
-        """Find out first; stand still only with what is known, or as long as nobody knows."""
+        """Find out first; stand still only with what is known, or as long as nobody knows.
+
+        A payment that was set aside with its workers and has not happened goes on by itself a few times: it calls
+        others and computes nothing, so it was the machine that was too busy to say that it lives.
+        """
         verdict = await self._ask()
         if verdict.settled:
             return  # the step finds it in the ledger
         if verdict.open:
+            if failure.type == SET_ASIDE and self._aside < MOST_ASIDE:
+                self._aside += 1
+                return
             await super().stand(failure)
             return
         asking = asyncio.create_task(self._ask_on())

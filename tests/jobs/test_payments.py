@@ -4,15 +4,19 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import func, select, text
+from temporalio.exceptions import ApplicationError
 
 from adapters.payments.stripe_provider import StripeProvider
+from contracts.failures import SET_ASIDE
 from contracts.ledger import EffectState
 from readmodel.payments import effect_of
 from readmodel.tables import PaymentEventRow, PaymentPostingRow, PaymentRow
 from tests.endpoints.test_jobs import ended, job_that
 from tests.fixtures_queue import Api
 from tests.fixtures_stripe import Emulator, Lossy, RunPayments
+from workflows.payments import MOST_ASIDE
 
 
 def charge(order_id: str | None = None, **more: Any) -> dict[str, Any]:
@@ -170,6 +174,21 @@ async def test_a_payment_that_was_never_sent_may_be_retried(
 
     assert (dead["error"]["type"], retried.status_code) == ("Unavailable", 202)
     assert (done["status"], len(await emulator.effects(body["payload"]["orderId"]))) == ("completed", 1)
+
+
+@pytest.mark.parametrize(("times", "status"), [(MOST_ASIDE, "completed"), (MOST_ASIDE + 1, "dead")])
+async def test_a_payment_set_aside_on_a_busy_machine_goes_on_a_few_times(
+    api: Api, emulator: Emulator, stripe: StripeProvider, run_payments: RunPayments, times: int, status: str
+) -> None:
+    body, line = charge(), Lossy(stripe)
+    line.errors = [ApplicationError("its workers are gone", type=SET_ASIDE, non_retryable=True) for _ in range(times)]
+
+    async with run_payments(api, line):
+        job = await submitted(api, body)
+        still = await job_that(api, job["id"], "completed", "dead")
+
+    assert still["status"] == status
+    assert len(await emulator.effects(body["payload"]["orderId"])) == (1 if status == "completed" else 0)
 
 
 async def test_a_cancel_that_comes_too_late_finds_the_money_moved(
