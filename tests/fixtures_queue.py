@@ -189,7 +189,7 @@ class Api:
 
     def with_key(self, key: str, **headers: str) -> httpx.AsyncClient:
         """Return a client with another key."""
-        return httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {key}", **headers})
+        return httpx.AsyncClient(base_url=self.url, timeout=30, headers={"Authorization": f"Bearer {key}", **headers})
 
 
 RunApi = Callable[..., AbstractAsyncContextManager[Api]]

@@ -139,6 +139,8 @@ async def reaches(site: Machine, job_id: str, status: str) -> dict[str, object]:
 
 async def new_key(site: Machine, tenant: str, role: str) -> tuple[str, str]:
     """Make a key; return its id and the key."""
-    async with httpx.AsyncClient(base_url=site.url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}) as http:
+    async with httpx.AsyncClient(
+        timeout=30, base_url=site.url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}
+    ) as http:
         made = (await http.post("/v1/keys", json={"tenantId": tenant, "role": role, "name": "test"})).json()
     return made["id"], made["key"]

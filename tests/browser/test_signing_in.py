@@ -14,7 +14,7 @@ SOCKET = "/dashboard/_nicegui_ws/socket.io/?EIO=4&transport=polling&client_id=no
 
 
 def browserless(site: Machine) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=site.url)
+    return httpx.AsyncClient(timeout=30, base_url=site.url)
 
 
 async def test_without_a_session_every_page_leads_to_the_sign_in_and_back(site: Machine) -> None:
@@ -83,7 +83,7 @@ async def test_a_forged_or_ended_session_is_none(site: Machine) -> None:
 
 async def test_wrong_keys_are_refused_and_soon_not_even_tried(site: Machine) -> None:
     transport = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
-    async with httpx.AsyncClient(base_url=site.url, transport=transport) as http:
+    async with httpx.AsyncClient(timeout=30, base_url=site.url, transport=transport) as http:
         answers = [
             (await http.post("/dashboard/sign-in", data={"key": f"sq_wrong-{number}"})).status_code
             for number in range(FAILURES_PER_MINUTE + 1)

@@ -208,7 +208,7 @@ async def test_an_endpoint_is_registered_told_and_told_again(site: Machine, admi
 
 async def test_analytics_are_exported_as_csv_only_to_who_is_signed_in(site: Machine, admin: Visitor) -> None:
     answer = await admin.page.request.get(f"{admin.url}/export/volume.csv?by=day")
-    async with httpx.AsyncClient(base_url=site.url) as http:
+    async with httpx.AsyncClient(timeout=30, base_url=site.url) as http:
         refused = await http.get("/dashboard/export/volume.csv")
 
     assert answer.headers["content-type"].startswith("text/csv")

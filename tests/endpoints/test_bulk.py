@@ -323,6 +323,7 @@ async def test_created_and_due_times_of_a_bulk_job_are_those_of_its_acceptance(a
     assert (datetime.fromisoformat(found["runAt"]) - created).total_seconds() == pytest.approx(3600, abs=0.002)
 
 
+@pytest.mark.impatient
 async def test_while_the_database_is_away_a_bulk_request_is_refused_as_a_whole(api: Api, tmp_path: Path) -> None:
     jobs = [job(number) for number in range(2 * MANY)]
 

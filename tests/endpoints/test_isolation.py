@@ -206,7 +206,7 @@ async def test_without_a_valid_key_no_route_answers_but_those_for_everybody(api:
     routes = operations((await api.http.get("/openapi.json")).json())
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     wrong = []
-    async with httpx.AsyncClient(base_url=api.url, headers=headers) as nobody:
+    async with httpx.AsyncClient(timeout=30, base_url=api.url, headers=headers) as nobody:
         for route in routes:
             answer = await ask(nobody, route, concrete(route, "acme:photo_processing:none"))
             if (answer.status_code == 401) is not (route.right is not None):

@@ -234,7 +234,7 @@ async def test_a_role_may_do_what_its_rights_say_and_nothing_else(api: Api, role
 async def test_without_a_valid_key_nothing_is_told(api: Api) -> None:
     async with api.with_key("sq_wrong") as http:
         wrong = await http.get("/v1/jobs")
-    async with httpx.AsyncClient(base_url=api.url) as http:
+    async with httpx.AsyncClient(timeout=30, base_url=api.url) as http:
         none = await http.get("/v1/jobs")
 
     assert (wrong.status_code, none.status_code) == (401, 401)

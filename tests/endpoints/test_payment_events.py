@@ -100,7 +100,7 @@ async def test_a_payment_that_takes_time_ends_when_the_provider_tells(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(payments, "FIRST_WAIT", payments.LONGEST_WAIT)
-    async with httpx.AsyncClient(base_url=emulator.url, auth=(SECRET_KEY, "")) as http:
+    async with httpx.AsyncClient(timeout=30, base_url=emulator.url, auth=(SECRET_KEY, "")) as http:
         debit = {"type": "sepa_debit", "sepa_debit[iban]": "DE89370400440532013000"}
         method = (await http.post("/v1/payment_methods", data=debit)).json()["id"]
         await http.post("/_config/webhooks/here", json={"url": f"{hearing.url}{PATH}", "secret": SECRET})

@@ -190,7 +190,7 @@ async def test_a_pause_is_seen_by_those_it_stops(api: Api, platform: httpx.Async
 
 
 async def test_a_key_is_needed(api: Api) -> None:
-    async with httpx.AsyncClient(base_url=api.url) as nobody:
+    async with httpx.AsyncClient(timeout=30, base_url=api.url) as nobody:
         answers = [await nobody.get(path) for path in (QUEUE, "/v1/queues", SUMMARY, "/v1/dead-letters")]
         answers.append(await nobody.post(CLEAN, json={"olderThan": "1d"}))
 

@@ -35,7 +35,7 @@ def token(secret: str = SECRET, algorithm: str = "HS256", lasts: float | None = 
 async def asked(
     api: Api, bearer: str, path: str = "/v1/jobs", scheme: str = "Bearer", **headers: str
 ) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=api.url) as http:
+    async with httpx.AsyncClient(timeout=30, base_url=api.url) as http:
         return await http.get(path, headers={"Authorization": f"{scheme} {bearer}", **headers})
 
 

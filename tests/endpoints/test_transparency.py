@@ -30,7 +30,7 @@ SHOPS = ("northwind", "contoso", "fabrikam")
 @pytest.fixture
 async def stranger(api: Api) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody without a key."""
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with httpx.AsyncClient(timeout=30, base_url=api.url) as client:
         yield client
 
 
@@ -108,7 +108,7 @@ async def test_a_day_with_few_shops_is_left_blank(api: Api, stranger: httpx.Asyn
 
 async def test_whoever_runs_it_may_decide_how_many_shops_are_enough(run_api: RunApi, tmp_path: Path) -> None:
     await Database(f"sqlite:///{tmp_path / 'spaces.db'}").migrate()
-    async with run_api(transparency_tenants=1) as api, httpx.AsyncClient(base_url=api.url) as stranger:
+    async with run_api(transparency_tenants=1) as api, httpx.AsyncClient(timeout=30, base_url=api.url) as stranger:
         await used_by(api, SHOPS[0], times=50)
         seen = await look(stranger)
 

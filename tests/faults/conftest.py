@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from contracts.errors import Unavailable
 from contracts.ports import Holds
 from readmodel.history import HistoryWriter
 from temporal.buffer import BufferedHistory
@@ -34,9 +35,17 @@ class OwnTemporal:
         return DevServer(self._program, port=self._port, log=self._folder / "temporal.log", database=database)
 
     async def start(self) -> None:
-        self.server = self._new()
-        await self.server.spawn()
-        await self.server.ready()
+        """Start it; once more when it gives up, as it does when its own parts are slow to find each other."""
+        for last in (False, True):
+            self.server = self._new()
+            await self.server.spawn()
+            try:
+                await self.server.ready()
+            except Unavailable:
+                if last:
+                    raise
+            else:
+                return
 
     async def connect(self, *plugins: Any) -> Client:
         return await Client.connect(self.server.address, plugins=plugins)

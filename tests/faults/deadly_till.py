@@ -20,7 +20,7 @@ from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.workers import build_worker
-from tests.fakes import ClosedCircuit
+from tests.fakes import ClosedCircuit, MemoryKeys
 
 MOMENTS = (
     "before-intend",
@@ -63,7 +63,7 @@ class Deadly:
 
 async def work(address: str, namespace: str, database: str, stripe: str, folder: str) -> None:
     history = BufferedHistory(HistoryWriter(Database(database)))
-    plugin = queue_plugin(ObjectStore("memory://"), StepObserver("deadly", history.put, Tally()))
+    plugin = queue_plugin(ObjectStore("memory://"), StepObserver("deadly", history.put, Tally()), MemoryKeys())
     client = await Client.connect(address, namespace=namespace, plugins=[plugin])
     given: dict[str, object] = {
         "effects": Deadly(PaymentBook(Database(database)), Path(folder)),

@@ -27,7 +27,7 @@ async def without_temporal(
     """The API with its database and the emulator, and no Temporal."""
     await Database(f"sqlite:///{tmp_path / 'spaces.db'}").migrate()
     nowhere = f"127.0.0.1:{free_port(0, 'nothing', print)}"
-    client = await Client.connect(nowhere, lazy=True, plugins=[queue_plugin(providers.blobs)])
+    client = await Client.connect(nowhere, lazy=True, plugins=[queue_plugin(providers.blobs, keys=providers.keys)])
     async with run_api(client, stripe_secret_key=SECRET_KEY, stripe_api_url=emulator.url) as api:
         yield api
 

@@ -48,7 +48,7 @@ async def test_what_agrees_is_reconciled_and_what_does_not_is_an_alert(
 ) -> None:
     async with run_payments(api, stripe):
         paid = await ended(api, (await submitted(api, charge()))["id"])
-        async with httpx.AsyncClient(base_url=emulator.url, auth=(SECRET_KEY, "")) as http:
+        async with httpx.AsyncClient(timeout=30, base_url=emulator.url, auth=(SECRET_KEY, "")) as http:
             foreign = {"amount": 77, "currency": "eur", "payment_method": "pm_card_visa", "confirm": "true"}
             stranger = (await http.post("/v1/payment_intents", data=foreign)).json()["id"]
         found = await report(api, today())

@@ -46,7 +46,7 @@ async def test_web_ui_answers(temporal_program: Path, tmp_path: Path) -> None:
     port, ui_port = free_port(0, "Temporal", print), free_port(0, "UI", print)
     async with (
         DevServer(temporal_program, port=port, ui_port=ui_port, log=tmp_path / "t.log") as server,
-        httpx.AsyncClient(trust_env=False) as http,
+        httpx.AsyncClient(timeout=30, trust_env=False) as http,
     ):
         answer = await http.get(f"{server.ui_url}/")
 

@@ -149,7 +149,7 @@ async def test_every_child_that_is_killed_is_started_again(run: Run) -> None:
         )
 
     again = await run.facts(all_new)
-    async with httpx.AsyncClient(trust_env=False, transport=httpx.AsyncHTTPTransport(retries=8)) as http:
+    async with httpx.AsyncClient(timeout=30, trust_env=False, transport=httpx.AsyncHTTPTransport(retries=8)) as http:
         answer = await http.get(f"{again['apiUrl']}/readyz")
     process.send_signal(signal.SIGTERM)
     printed, _ = await process.communicate()

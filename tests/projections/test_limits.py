@@ -121,6 +121,7 @@ async def test_where_a_tenant_stands_is_asked_once_a_second(book: LimitsBook) ->
     assert after.limits.submit_per_minute == 1
 
 
+@pytest.mark.impatient
 @pytest.mark.postgres
 async def test_while_the_database_is_away_tenants_stand_where_they_stood(
     full_postgres_url: str, postgres_server: PostgresServer

@@ -19,6 +19,8 @@ from readmodel.tables import OutboxRow
 from tests.fixtures_postgres import PostgresServer
 from tests.projections.samples import NOON, accepted, make_header, tell
 
+pytestmark = pytest.mark.impatient
+
 HEADER = make_header()
 LONGEST = 10
 """Seconds: 2.5 and the slack of a busy machine; a driver left to itself waits for a minute or for ever."""
