@@ -65,6 +65,7 @@ async def test_on_postgresql_nothing_is_in_the_public_schema(full_postgres_url: 
     await database.close()
 
 
+@pytest.mark.impatient
 async def test_a_sqlite_file_is_durable_and_lets_readers_in(sqlite_url: str) -> None:
     database = Database(sqlite_url)
 
