@@ -2,11 +2,14 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowHandle
 
+from activities.bulk import PAGE_SECONDS
 from tests.fixtures_processes import Machine
 from tests.fixtures_queue import Connect
 
@@ -47,6 +50,17 @@ async def action_with(machine: Machine, action_id: str, done: int) -> dict[str, 
             await asyncio.sleep(0.05)
 
 
+async def at_work_on_a_page(handle: WorkflowHandle[Any, Any]) -> None:
+    """Return when the action is in the first half of a page."""
+    async with asyncio.timeout(60):
+        while True:
+            pending = (await handle.describe()).raw_description.pending_activities
+            ages = [time.time() - step.last_started_time.ToNanoseconds() / 1e9 for step in pending]
+            if any(0.2 < age < PAGE_SECONDS / 2 for age in ages):
+                return
+            await asyncio.sleep(0.02)
+
+
 async def test_an_action_whose_worker_is_killed_is_finished_by_another_and_no_job_is_retried_twice(
     machine: Machine, connect: Connect, dead_address: str
 ) -> None:
@@ -54,15 +68,16 @@ async def test_an_action_whose_worker_is_killed_is_finished_by_another_and_no_jo
     await machine.worker("--queues", "photo_processing", SPACES_ALLOW_PRIVATE_URLS="true")
     victim = await machine.worker("--queues", "system")
     ids = await dead_jobs(machine, dead_address)
-    body = {"action": "retry", "filter": {"status": "dead"}, "reason": "try again", "perSecond": 15}
+    body = {"action": "retry", "filter": {"status": "dead"}, "reason": "try again", "perSecond": 8}
 
     asked = (await machine.http.post("/v1/bulk-actions", json=body)).json()
+    handle = (await connect()).get_workflow_handle(asked["id"])
     await action_with(machine, asked["id"], 1)
-    await asyncio.sleep(0.7)  # into the middle of a page, which nothing outside can see
+    await at_work_on_a_page(handle)
     await victim.kill()
     await machine.worker("--queues", "system")
     done = await action_with(machine, asked["id"], JOBS + 1)
-    history = await (await connect()).get_workflow_handle(asked["id"]).fetch_history()
+    history = await handle.fetch_history()
     attempts = {event.activity_task_started_event_attributes.attempt for event in history.events}
     events = [(await machine.http.get(f"/v1/jobs/{job_id}/events?limit=200")).json()["items"] for job_id in ids]
 
