@@ -37,6 +37,7 @@ from api.tokens import reader_of
 from api.transparency import FEWEST_TENANTS, Transparency
 from api.upload_check import UploadCheck
 from api.uploads import Uploads
+from api.waiting import EndWatch
 from api.webhooks import WebhookDesk
 from contracts.limits import TenantLimits
 from contracts.payment_ports import ProviderEvents
@@ -127,6 +128,7 @@ def assemble(
     )
     services = Services(
         queue=queue,
+        ends=EndWatch(queue, tail, queries, engine),
         flows=FlowDesk(Flows(database), engine, history, upload_check, admission, relay, trail),
         bulk_actions=BulkOrders(BulkActions(database), BulkRuns(client), intake, trail),
         decisions=BulkDecisions(queue, engine, trail),

@@ -29,6 +29,7 @@ from api.service import QueueService
 from api.stream import Tail
 from api.transparency import Transparency
 from api.uploads import Uploads
+from api.waiting import EndWatch
 from api.webhooks import WebhookDesk
 from contracts.errors import InvalidInput, Unavailable
 from contracts.ports import BlobStore
@@ -49,6 +50,7 @@ class Services:
     """All that one API process works with; made by `serve.py`, or by a test."""
 
     queue: QueueService
+    ends: EndWatch
     flows: FlowDesk
     bulk_actions: BulkOrders
     decisions: BulkDecisions

@@ -1,5 +1,7 @@
 """Jobs: submit, list, look at, follow, steer."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
@@ -14,6 +16,7 @@ from api.messages import EventStream
 from api.pages import Limit, Page
 from api.problems import Problem
 from api.requests import DiscardBody, JobRequest, RetryBody
+from api.waiting import Wait
 from contracts.explanations import Explanation
 from contracts.history import JobEvent
 from contracts.jobs import Job
@@ -30,11 +33,25 @@ JobId = Annotated[str, Path(alias="id", max_length=300)]
     summary="Submit a job",
     response_model=Job,
     dependencies=[Depends(refusals_counted)],
-    responses={429: {"model": Problem, "description": "too much; `Retry-After` and `RateLimit` say when to go on"}},
+    responses={
+        200: {"model": Job, "description": "with `wait`: the job has ended, well or not; its result is in the answer"},
+        429: {"model": Problem, "description": "too much; `Retry-After` and `RateLimit` say when to go on"},
+    },
 )
-async def submit(body: JobRequest, here: Here, who: Who, key: Key, response: Response) -> Job:
-    """Accept a job. The answer comes only after the job is durable: in Temporal, or kept to be started there."""
-    return _answered(await here.queue.add_job(who, body, key), response)
+async def submit(
+    body: JobRequest, here: Here, who: Who, key: Key, response: Response, wait: Wait = timedelta(0)
+) -> Job:
+    """Accept a job. The answer comes only after the job is durable: in Temporal, or kept to be started there.
+
+    With `wait=30s` it comes when the job has ended (`200`, whether completed, failed or cancelled), stands still as
+    `dead` or the time is up (`202`). The job goes on in any case; a repeat with the same Idempotency-Key waits for it.
+    """
+    accepted = await here.queue.add_job(who, body, key)
+    if not wait:
+        return _answered(accepted, response)
+    job = await here.ends.outcome(who, accepted.job, wait)
+    response.status_code = 200 if job.status.ended else 202
+    return _answered(replace(accepted, job=job), response)
 
 
 @router.get("", summary="List jobs, newest first")
