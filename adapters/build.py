@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 
 from adapters.alerts.email import EmailChannel
 from adapters.alerts.web import SlackChannel, WebhookChannel
-from adapters.fetching.fetcher import HttpPhotoFetcher
+from adapters.fetching.photos import HttpPhotoFetcher
 from adapters.keys.master import master_keys
 from adapters.objects.store import ObjectStore
 from adapters.payments.none import NoProvider

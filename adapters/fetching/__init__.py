@@ -1,5 +1,5 @@
-"""Fetching photos from URLs."""
+"""Fetching from URLs that anybody may have written."""
 
-from adapters.fetching.fetcher import HttpPhotoFetcher
+from adapters.fetching.photos import HttpPhotoFetcher
 
 __all__ = ["HttpPhotoFetcher"]

@@ -27,7 +27,7 @@ def parse(host: str) -> Address:
 
 
 def allowed(address: Address, allow_private: bool) -> bool:
-    """Tell whether a photo may be fetched from the address.
+    """Tell whether something may be fetched from the address.
 
     `allow_private` lets in loopback and private networks, for development. Link-local (where clouds keep their
     metadata), multicast and reserved addresses stay refused.

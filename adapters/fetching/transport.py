@@ -17,7 +17,7 @@ _MOST_ADDRESSES = 3
 
 
 class Refused(Exception):  # noqa: N818  a rule's answer, not a fault
-    """The host has an address that photos may not be fetched from."""
+    """The host has an address that nothing may be fetched from."""
 
 
 class NoSuchHost(Exception):  # noqa: N818

@@ -1,8 +1,8 @@
-"""Process: one child that reads photos, one at a time.
+"""Process: one child that works on one thing at a time.
 
 One pebble pool of one process each, and thrown away whole after anything unusual. A pool shared by several would be
-shorter, but its processes share a pipe and its locks: one that is killed with a photo half received leaves them broken
-for all others (pebble 5.2, pool/channel.py), and a photo may then wait for ever.
+shorter, but its processes share a pipe and its locks: one that is killed with its argument half received leaves them
+broken for all others (pebble 5.2, pool/channel.py), and a call may then wait for ever.
 """
 
 import asyncio
@@ -15,22 +15,22 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from adapters.photos import child
 from contracts.errors import Unavailable
 
 ResultT = TypeVar("ResultT")
 
 
-class ReaderProcess:
-    """One child process. Starts with its first call."""
+class ChildProcess:
+    """One child process, called `name` in messages. Starts with its first call, and runs `prepare` before that."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, prepare: Callable[[], None]) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(max_workers=1, initializer=child.prepare, context=context)
+        self._name = name
+        self._pool = ProcessPool(max_workers=1, initializer=prepare, context=context)
         self._call: Future[Any] | None = None  # Any: of whichever function
 
     async def call(self, function: Callable[..., ResultT], *args: Any, within: timedelta) -> ResultT:  # Any: its own
-        """Run a function of `child` there and return its result; after any exception, `discard` this process.
+        """Run an importable function there and return its result; after any exception, `discard` this process.
 
         Cancelling kills the process in its work. Whatever the function itself raises is raised here.
 
@@ -43,15 +43,15 @@ class ReaderProcess:
             self._call = future
             return await asyncio.wrap_future(future)
         except ProcessExpired as error:
-            message = f"the photo reader's process died (exit code {error.exitcode})"
+            message = f"the {self._name}'s process died (exit code {error.exitcode})"
             raise Unavailable(message) from error
         except (BrokenProcessPool, RuntimeError) as error:
-            raise Unavailable("the photo reader's process is gone") from error
+            raise Unavailable(f"the {self._name}'s process is gone") from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise Unavailable("the photo reader was closed") from None
+            raise Unavailable(f"the {self._name} was closed") from None
 
     def discard(self) -> None:
         """Kill the process and wait until it is gone. Blocks for up to a few tenths of a second."""
