@@ -7,7 +7,7 @@ those of all jobs share the latest events, and read the log themselves only when
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,6 +45,17 @@ class Told:
     def redacted(self) -> bytes:
         """The messages for other keys."""
         return messages(self.entry, self.error, may_read=False)
+
+
+async def while_heard(someone: asyncio.Event, follow: Callable[[], Awaitable[None]]) -> None:
+    """Follow the log whenever somebody listens, for ever; when it cannot be read, again after a moment."""
+    while True:
+        await someone.wait()
+        try:
+            await follow()
+        except Unavailable as error:
+            log.warning("the event log cannot be read: %s", error)
+            await asyncio.sleep(AWAY_SECONDS)
 
 
 class Tail:
@@ -91,19 +102,14 @@ class Tail:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow the log in the background."""
-        async with beside(self._follow()):
+        async with beside(while_heard(self._someone, self._follow)):
             yield
 
     async def _follow(self) -> None:
-        while True:
-            await self._someone.wait()
-            try:
-                await self._follow_while_heard()
-            except Unavailable as error:
-                log.warning("the event log cannot be read: %s", error)
-                await asyncio.sleep(AWAY_SECONDS)
-            finally:
-                self._forget()
+        try:
+            await self._follow_while_heard()
+        finally:
+            self._forget()
 
     async def _follow_while_heard(self) -> None:
         last = await self._queries.last_event_id()

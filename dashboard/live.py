@@ -1,21 +1,16 @@
 """What happens, for all open tabs: one subscription to the event log, however many tabs look."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from api.messages import news_within
-from api.stream import Tail
-from contracts.errors import Unavailable
+from api.stream import Tail, while_heard
 from contracts.tasks import beside
 from readmodel.events import StoredEvent
 from readmodel.jobs import JobQueries
 
-log = logging.getLogger("spaces.dashboard")
-
 BATCH = 500
-AWAY_SECONDS = 1.0
 
 Told = Callable[[Sequence[StoredEvent]], None]
 """What a listener does with new events; it must be quick and must not fail."""
@@ -45,19 +40,10 @@ class Live:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow the log in the background, while somebody listens."""
-        async with beside(self._follow()):
+        async with beside(while_heard(self._someone, self._follow)):
             yield
 
     async def _follow(self) -> None:
-        while True:
-            await self._someone.wait()
-            try:
-                await self._follow_while_heard()
-            except Unavailable as error:
-                log.warning("the dashboard waits for the event log: %s", error)
-                await asyncio.sleep(AWAY_SECONDS)
-
-    async def _follow_while_heard(self) -> None:
         last = await self._queries.last_event_id()
         async with self._tail.listening(None) as news:
             while self._someone.is_set():

@@ -9,10 +9,11 @@ from nicegui.element import Element
 from api.identity import ROLES, Caller
 from api.routes import keys as routes
 from contracts.values import PLATFORM
-from dashboard.frame import box, button, head, icon, text
+from dashboard.frame import box, button, head, text
 from dashboard.pages.paged import ROWS, PagedTable
 from dashboard.parts.dialog import dialog
 from dashboard.parts.fields import Choice, Field
+from dashboard.parts.secret import show_once
 from dashboard.parts.table import Column, Empty, Row
 from dashboard.tab import Tab
 from dashboard.words import said
@@ -79,21 +80,10 @@ async def _make(tab: Tab, table: PagedTable, place: Element) -> None:
             )
         )
         if made:
-            _show_once(place, made.key)
+            show_once(place, "Copy it now, it is shown this once:", made.key, what="key")
             await table.show()
             break
     asked.delete()
-
-
-def _show_once(place: Element, key: str) -> None:
-    place.clear()
-    with place, box(style="notice info row-line"):
-        text("strong", "Copy it now, it is shown this once:")
-        text("code", key)
-        with box("button", "copy").props('type=button aria-label="Copy the key"') as copy:
-            icon("content_copy")
-        copy.props["data-copy"] = key
-        button("Done", place.clear, "small")
 
 
 def _row(key: routes.KeyView) -> Row:

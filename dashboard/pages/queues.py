@@ -10,7 +10,7 @@ from api.statistics import QueueStats
 from contracts.pauses import Pause
 from contracts.values import PLATFORM
 from dashboard.frame import box, button, card, head, text
-from dashboard.pages.overview import queue_state, waiting_bar
+from dashboard.pages.overview import SPAN_COLUMNS, queue_state, waiting_bar
 from dashboard.parts.dialog import dialog
 from dashboard.parts.fields import Choice, Field
 from dashboard.parts.moment import Moment
@@ -29,12 +29,6 @@ ENDS = {
 }
 
 WAITING_COLUMNS = (Column("waiting", "Waiting, by priority", "bar"),)
-SPAN_COLUMNS = (
-    Column("name", "Last hour"),
-    Column("p50", "p50", "ms"),
-    Column("p95", "p95", "ms"),
-    Column("p99", "p99", "ms"),
-)
 
 
 async def build(tab: Tab) -> None:

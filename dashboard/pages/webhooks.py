@@ -10,16 +10,18 @@ from api.identity import Caller
 from api.webhooks import WebhookRequest, WebhookView
 from contracts.values import PLATFORM
 from contracts.webhooks import DeliveryStatus
-from dashboard.frame import box, button, card, head, icon, text
+from dashboard.frame import box, button, card, head, text
 from dashboard.pages.paged import ROWS, PagedTable
 from dashboard.parts.dialog import dialog
 from dashboard.parts.fields import Choice, Field
+from dashboard.parts.secret import show_once
 from dashboard.parts.table import Column, Empty, Row
 from dashboard.tab import Tab
 from dashboard.words import ROOT, count, job_link, short
 from readmodel.deliveries import Delivery
 
 PAGE = f"{ROOT}/webhooks"
+SHOWN_ONCE = "Its secret, shown this once; the receiver checks signatures with it:"
 COLUMNS = (
     Column("url", "Endpoint", "link", "long"),
     Column("state", "State", "status"),
@@ -110,7 +112,7 @@ async def _make(tab: Tab, table: PagedTable, place: Element) -> None:
             lambda caller: tab.here.webhooks.create(caller, _request(url, tenant, dead, what), str(uuid7()))
         )
         if made:
-            _show_once(place, made.told.secret)
+            show_once(place, SHOWN_ONCE, made.told.secret, what="secret")
             await table.show()
             break
     asked.delete()
@@ -125,17 +127,6 @@ def _request(url: Field, tenant: Field | None, dead: Choice, what: Field) -> Web
         every = (*request.events, "job.dead")
         request = WebhookRequest.model_validate(said | {"events": every})
     return request
-
-
-def _show_once(place: Element, secret: str) -> None:
-    place.clear()
-    with place, box(style="notice info row-line"):
-        text("strong", "Its secret, shown this once; the receiver checks signatures with it:")
-        text("code", secret)
-        with box("button", "copy").props('type=button aria-label="Copy the secret"') as copy:
-            icon("content_copy")
-        copy.props["data-copy"] = secret
-        button("Done", place.clear, "small")
 
 
 async def _enable(tab: Tab, webhook_id: str) -> None:
