@@ -97,8 +97,16 @@ class AuditTrail:
         found, following = await self._book.list(_in_scope(caller, wanted), limit, cursor)
         return [_shown_to(caller, line) for line in found], following
 
-    async def csv(self, caller: Caller, wanted: AuditFilter) -> AsyncIterator[str]:
-        """Yield all lines the caller may see as CSV (RFC 4180), newest first; no cell begins like a formula."""
+    def csv(self, caller: Caller, wanted: AuditFilter) -> AsyncIterator[str]:
+        """Return all lines the caller may see as CSV (RFC 4180), newest first; no cell begins like a formula.
+
+        Raises:
+            Forbidden: The key may not read the audit log.
+        """
+        caller.must(Right.AUDIT_READ)
+        return self._rows(caller, wanted)
+
+    async def _rows(self, caller: Caller, wanted: AuditFilter) -> AsyncIterator[str]:
         yield _row(_COLUMNS)
         async for found in self._book.pages(_in_scope(caller, wanted)):
             shown = [_shown_to(caller, line).to_wire() for line in found]

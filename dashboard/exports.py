@@ -1,4 +1,4 @@
-"""Exports: what the analytics page shows, as CSV."""
+"""Exports: what the pages of analytics and audit show, as CSV."""
 
 from typing import Literal
 
@@ -9,13 +9,15 @@ from api.context import Services
 from api.negotiation import CSV
 from api.problems import answer, problem_of
 from api.routes import analytics as routes
+from api.routes.audit import as_file
 from contracts.errors import JobError
+from dashboard.pages.audit import wanted_lines
 from dashboard.sessions import COOKIE, Sessions
 from readmodel.analytics import Bucket
 
 
 def export_routes(services: Services, sessions: Sessions) -> APIRouter:
-    """Return the route that gives files, by the functions of the API's own routes."""
+    """Return the routes that give files, by what the API's own routes are made of."""
     router = APIRouter(include_in_schema=False)
     kinds = {"volume": routes.volume, "tenants": routes.tenants, "costs": routes.costs}
 
@@ -27,9 +29,21 @@ def export_routes(services: Services, sessions: Sessions) -> APIRouter:
             caller = await sessions.caller(request.cookies.get(COOKIE))
             made = await kinds[name](services, caller, asked_span(by, None, None), CSV)
         except JobError as error:
-            problem = problem_of(error)
-            return answer(problem.status, problem.title, problem.detail)
+            return _refused(error)
         assert isinstance(made, Response)  # noqa: S101  it was asked for as CSV
         return made
 
+    @router.get("/export/audit.csv")
+    async def audit(request: Request) -> Response:
+        try:
+            caller = await sessions.caller(request.cookies.get(COOKIE))
+            return as_file(services.trail.csv(caller, wanted_lines(request.query_params)))
+        except JobError as error:
+            return _refused(error)
+
     return router
+
+
+def _refused(error: JobError) -> Response:
+    problem = problem_of(error)
+    return answer(problem.status, problem.title, problem.detail)

@@ -52,6 +52,7 @@ NAVIGATION = (
         Item("/workers", "Workers", "memory", "w", Right.WORKERS_READ),
         Item("/webhooks", "Webhooks", "webhook", "h", Right.WEBHOOKS_MANAGE),
         Item("/keys", "Keys", "key", "k", Right.KEYS_MANAGE),
+        Item("/audit", "Audit", "policy", "u", Right.AUDIT_READ),
     ),
 )
 

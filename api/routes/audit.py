@@ -1,5 +1,6 @@
 """Audit: who did what to which thing, when, from where, and what came of it."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Response
@@ -41,8 +42,12 @@ async def read(
     """
     wanted = AuditFilter(tenant_id, actor, tuple(action or ()), job_id, after, before)
     if (form or preferred(accept, (JSON, CSV))) in {"csv", CSV}:
-        lines = here.trail.csv(who, wanted)
-        headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "Cache-Control": "no-store"}
-        return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+        return as_file(here.trail.csv(who, wanted))
     found, following = await here.trail.list(who, wanted, limit, cursor)
     return Page[AuditLine](items=list(found), next_cursor=following)
+
+
+def as_file(lines: AsyncIterator[str]) -> StreamingResponse:
+    """Return the lines as a file to keep, sent as they come."""
+    headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "Cache-Control": "no-store"}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)

@@ -1,0 +1,93 @@
+"""Audit: who did what to which thing, when, from where, and what came of it."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+from api.identity import Caller
+from contracts.audit import AuditAction, AuditLine
+from contracts.values import PLATFORM
+from dashboard.frame import box, button, head, link
+from dashboard.pages.paged import ROWS, PagedTable
+from dashboard.parts.fields import Choice, Field
+from dashboard.parts.table import Column, Empty, Row
+from dashboard.tab import Tab
+from dashboard.words import ROOT, job_link, pretty, said, short
+from readmodel.audit import AuditFilter
+
+PAGE = f"{ROOT}/audit"
+CHANGES = (
+    Column("at", "When", "stamp"),
+    Column("who", "Who", "link", "mono"),
+    Column("what", "What"),
+    Column("result", "Result", "status"),
+    Column("changed", "Change", "link", "long wide"),
+)
+COLUMNS = (*CHANGES[:3], Column("subject", "Which", "link", "long"), Column("tenant", "Tenant"), *CHANGES[3:])
+LONGEST = 160
+
+
+async def build(tab: Tab) -> None:
+    """Make the page; what is looked for stands in its address."""
+    asked = {name: tab.request.query_params.get(name, "") for name in ("who", "what", "tenant", "job")}
+    wanted = wanted_lines(asked)
+    with head("Audit", "who did what; no line can be altered without that being found"):
+        link("CSV", f"{ROOT}/export/audit.csv?{urlencode(asked)}", "btn small").props("download")
+    with box("section", "card"), box(style="fields"):
+        who = Field("Who", value=asked["who"], placeholder="key:… or user:…")
+        actions = {"": "anything"} | {each.value: said(each.value.replace(".", ": ")) for each in AuditAction}
+        what = Choice("What", actions, value=asked["what"] if asked["what"] in actions else "")
+        tenant = Field("Tenant", value=asked["tenant"], help="* for the platform's own")
+        job = Field("Job", value=asked["job"])
+        fields = {"who": who, "what": what, "tenant": tenant, "job": job}
+        button("Look", lambda: tab.go(_address({name: field.value for name, field in fields.items()})), "primary")
+
+    async def load(caller: Caller, cursor: str | None) -> tuple[Sequence[Row], str | None]:
+        found, following = await tab.here.trail.list(caller, wanted, ROWS, cursor)
+        return [audit_row(line) for line in found], following
+
+    nothing = Empty("Nothing was done that fits", "Every change by a person or a program leaves a line.", "All", PAGE)
+    await PagedTable(tab, "Audit log", COLUMNS, nothing, load).begin(every=10.0)
+
+
+def wanted_lines(asked: Mapping[str, str]) -> AuditFilter:
+    """Return the filter that an address asks for; a word that is no action finds everything."""
+    who, what, tenant, job = (asked.get(name, "").strip() or None for name in ("who", "what", "tenant", "job"))
+    return AuditFilter(tenant, who, tuple(each for each in AuditAction if each.value == what), job)
+
+
+def audit_row(line: AuditLine) -> Row:
+    """Return the line as a row of `COLUMNS`."""
+    wire = line.to_wire()
+    from_where = ", ".join(filter(None, (line.role, line.address)))
+    return {
+        "id": str(line.id),
+        "at": wire["at"],
+        "who": {"text": line.actor, "href": _address({"who": line.actor}), "note": from_where},
+        "what": said(line.action.value.replace(".", ": ")),
+        "subject": _subject(line),
+        "tenant": "platform" if line.tenant_id == PLATFORM else line.tenant_id,
+        "result": line.result,
+        "changed": _changed(line),
+    }
+
+
+def _subject(line: AuditLine) -> Row:
+    if line.job_id:
+        return {"text": short(line.job_id), "href": job_link(line.job_id), "title": line.job_id}
+    return {"text": line.subject}
+
+
+def _changed(line: AuditLine) -> Row | None:
+    before, after = (pretty(side).replace("\n", " ") if side else "" for side in (line.before, line.after))
+    if not before and not after:
+        return None
+    return {"text": _cut(after or "nothing"), "title": after, "note": f"before: {_cut(before)}" if before else ""}
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
+
+
+def _address(asked: Mapping[str, str]) -> str:
+    given = {name: value.strip() for name, value in asked.items() if value.strip()}
+    return f"{PAGE}?{urlencode(given)}" if given else PAGE
