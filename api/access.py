@@ -79,6 +79,7 @@ ROUTES: Mapping[str, Right | None] = {
     "POST /v1/keys/{id}/rotate": Right.KEYS_MANAGE,
     "DELETE /v1/keys/{id}": Right.KEYS_MANAGE,
     "GET /v1/audit": Right.AUDIT_READ,
+    "GET /v1/payments": Right.PAYLOADS_READ,
     "GET /v1/payments/reconciliation": Right.JOBS_READ,
     "POST /v1/payments/reconciliation": Right.QUEUES_CONTROL,
     "POST /v1/providers/stripe/webhook": PUBLIC,  # signed by the provider

@@ -62,6 +62,7 @@ from readmodel.keys import ApiKeys
 from readmodel.limits import LimitsBook, Standings
 from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
+from readmodel.payment_lines import PaymentLines
 from readmodel.payments import PaymentBook, ProviderEventBook
 from readmodel.statistics import QueueStatistics
 from readmodel.usage import UsageQueries
@@ -157,6 +158,7 @@ def assemble(
             PaymentBook(database),
             ProviderEventBook(database),
             PaymentDayBook(database),
+            PaymentLines(database),
             engine,
             options.provider_events,
         ),

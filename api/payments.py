@@ -1,14 +1,17 @@
-"""Payments as others see them: what the provider tells about them, and how the ledger agrees with it."""
+"""Payments as others see them: the ledger, what the provider tells, and how the two agree."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from api.identity import Caller, Right
 from contracts.errors import Forbidden, InvalidInput, NotFound, Unavailable
-from contracts.ledger import ProviderEvent, ReconciliationReport
+from contracts.ledger import LedgerLine, ProviderEvent, ReconciliationReport
 from contracts.payment_ports import ProviderEvents
 from readmodel.payment_days import PaymentDayBook
+from readmodel.payment_lines import LineFilter, PaymentLines
 from readmodel.payments import PaymentBook, ProviderEventBook
 from temporal.engine import TemporalEngine
 
@@ -23,10 +26,12 @@ class PaymentDesk:
         payments: PaymentBook,
         kept: ProviderEventBook,
         days: PaymentDayBook,
+        lines: PaymentLines,
         engine: TemporalEngine,
         events: ProviderEvents | None,
     ) -> None:
         self._days = days
+        self._lines = lines
         self._payments = payments
         self._kept = kept
         self._engine = engine
@@ -50,6 +55,23 @@ class PaymentDesk:
         if effect and not effect.state.settled:
             await self._tell(effect.job_id, event)
         return await self._kept.keep(event, effect.key if effect else None)
+
+    async def list(
+        self, caller: Caller, wanted: LineFilter, limit: int, cursor: str | None
+    ) -> tuple[Sequence[LedgerLine], str | None]:
+        """Return a page of the ledger's lines in the caller's scope, newest first, and the cursor of the next.
+
+        Raises:
+            Forbidden: The key may not read payloads: amounts and orders are what they are made of.
+            InvalidInput: The cursor is not one of this list.
+            Unavailable: The database does not answer.
+        """
+        caller.must(Right.PAYLOADS_READ)
+        if caller.sees is not None:
+            if wanted.tenant_id not in {None, caller.sees}:
+                return [], None
+            wanted = replace(wanted, tenant_id=caller.sees)
+        return await self._lines.list(wanted, limit, cursor)
 
     async def report(self, caller: Caller, day: date) -> ReconciliationReport:
         """Return how a day of the ledger agrees with the provider's list; a tenant's key sees its own part.

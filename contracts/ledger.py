@@ -181,6 +181,35 @@ class ReconciliationReport(WireModel):
     balances: tuple[Balance, ...] = Field(default=(), description="what the day's postings add up to")
 
 
+class LedgerEvent(WireModel):
+    """One step of an effect's way through its states."""
+
+    at: Instant
+    state: EffectState
+    message: str
+
+
+class LedgerLine(WireModel):
+    """A line of the ledger as those see it who may read payments. `events`: how it came there, oldest first."""
+
+    id: str = Field(description="also the effect's idempotency key at the provider")
+    job_id: str
+    tenant_id: str
+    provider: str
+    operation: Operation
+    amount_minor: int
+    currency: str
+    order_id: str
+    state: EffectState
+    provider_id: str | None = None
+    charge_id: str | None = None
+    decline_code: str | None = None
+    message: str | None = None
+    created_at: Instant
+    settled_at: Instant | None = None
+    events: tuple[LedgerEvent, ...] = ()
+
+
 class ReconcileInput(WireModel):
     """Compare one day; the day before this one when none is named."""
 

@@ -44,6 +44,7 @@ NAVIGATION = (
         Item("/schedules", "Schedules", "event_repeat", "s"),
         Item("/flows", "Flows", "account_tree", "f"),
         Item("/bulk-actions", "Bulk actions", "checklist", "b"),
+        Item("/payments", "Payments", "payments", "p", Right.PAYLOADS_READ),
         Item("/alerts", "Alerts", "notifications", "a"),
     ),
     (

@@ -1,4 +1,4 @@
-"""Payments: what the provider tells, and how the ledger agrees with it."""
+"""Payments: the ledger, what the provider tells, and how the two agree."""
 
 from datetime import date
 from typing import Annotated
@@ -6,8 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 
 from api.context import Here, Who
-from contracts.ledger import ReconciliationReport
+from api.pages import Limit, Page
+from contracts.ledger import EffectState, LedgerLine, ReconciliationReport
 from contracts.values import WireModel
+from readmodel.payment_lines import LineFilter
 
 router = APIRouter(tags=["payments"])
 
@@ -28,6 +30,23 @@ async def hear_stripe(
     """Keep an event. It takes no key: Stripe's signature says who sent it. The same event again changes nothing."""
     new = await here.payments.hear(await request.body(), stripe_signature)
     return Heard(repeated=not new)
+
+
+@router.get("/v1/payments", summary="List the ledger, newest first")
+async def list_payments(
+    here: Here,
+    who: Who,
+    limit: Limit = 50,
+    cursor: str | None = None,
+    tenant_id: Annotated[str | None, Query(alias="tenantId", max_length=64)] = None,
+    state: Annotated[list[EffectState] | None, Query(description="may be repeated")] = None,
+    job_id: Annotated[str | None, Query(alias="jobId", max_length=300)] = None,
+    unsettled: Annotated[bool | None, Query(description="whether it is not known yet how it ended")] = None,
+) -> Page[LedgerLine]:
+    """Return the intended movements of money in scope, each with the events that brought it where it stands."""
+    wanted = LineFilter(tenant_id, tuple(state or ()), job_id, unsettled)
+    found, following = await here.payments.list(who, wanted, limit, cursor)
+    return Page[LedgerLine](items=list(found), next_cursor=following)
 
 
 Day = Annotated[date, Query(alias="date", description="a day of UTC, for example 2026-11-21")]

@@ -1,6 +1,8 @@
 """Audit: who did what to which thing, when, from where, and what came of it."""
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 from api.identity import Caller
@@ -11,13 +13,13 @@ from dashboard.pages.paged import ROWS, PagedTable
 from dashboard.parts.fields import Choice, Field
 from dashboard.parts.table import Column, Empty, Row
 from dashboard.tab import Tab
-from dashboard.words import ROOT, job_link, pretty, said, short
+from dashboard.words import ROOT, job_link, short
 from readmodel.audit import AuditFilter
 
 PAGE = f"{ROOT}/audit"
 CHANGES = (
-    Column("at", "When", "stamp"),
-    Column("who", "Who", "link", "mono"),
+    Column("at", "When", "time"),
+    Column("who", "Who", "link"),
     Column("what", "What"),
     Column("result", "Result", "status"),
     Column("changed", "Change", "link", "long wide"),
@@ -34,12 +36,13 @@ async def build(tab: Tab) -> None:
         link("CSV", f"{ROOT}/export/audit.csv?{urlencode(asked)}", "btn small").props("download")
     with box("section", "card"), box(style="fields"):
         who = Field("Who", value=asked["who"], placeholder="key:… or user:…")
-        actions = {"": "anything"} | {each.value: said(each.value.replace(".", ": ")) for each in AuditAction}
+        actions = {"": "anything"} | {each.value: _deed(each) for each in AuditAction}
         what = Choice("What", actions, value=asked["what"] if asked["what"] in actions else "")
         tenant = Field("Tenant", value=asked["tenant"], help="* for the platform's own")
         job = Field("Job", value=asked["job"])
         fields = {"who": who, "what": what, "tenant": tenant, "job": job}
-        button("Look", lambda: tab.go(_address({name: field.value for name, field in fields.items()})), "primary")
+        with box(style="row-line whole"):
+            button("Look", lambda: tab.go(_address({name: field.value for name, field in fields.items()})), "primary")
 
     async def load(caller: Caller, cursor: str | None) -> tuple[Sequence[Row], str | None]:
         found, following = await tab.here.trail.list(caller, wanted, ROWS, cursor)
@@ -63,12 +66,17 @@ def audit_row(line: AuditLine) -> Row:
         "id": str(line.id),
         "at": wire["at"],
         "who": {"text": line.actor, "href": _address({"who": line.actor}), "note": from_where},
-        "what": said(line.action.value.replace(".", ": ")),
+        "what": _deed(line.action),
         "subject": _subject(line),
         "tenant": "platform" if line.tenant_id == PLATFORM else line.tenant_id,
         "result": line.result,
         "changed": _changed(line),
     }
+
+
+def _deed(action: AuditAction) -> str:
+    kind, _, done = action.value.partition(".")
+    return f"{kind} {done}"
 
 
 def _subject(line: AuditLine) -> Row:
@@ -78,14 +86,17 @@ def _subject(line: AuditLine) -> Row:
 
 
 def _changed(line: AuditLine) -> Row | None:
-    before, after = (pretty(side).replace("\n", " ") if side else "" for side in (line.before, line.after))
+    before, after = _words(line.before), _words(line.after)
     if not before and not after:
         return None
-    return {"text": _cut(after or "nothing"), "title": after, "note": f"before: {_cut(before)}" if before else ""}
+    return {"text": after or "nothing", "note": f"before: {before}" if before else ""}
 
 
-def _cut(words: str) -> str:
-    return words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
+def _words(side: Mapping[str, Any] | None) -> str:
+    told = ", ".join(
+        f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in (side or {}).items()
+    )
+    return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
 
 
 def _address(asked: Mapping[str, str]) -> str:

@@ -4,28 +4,26 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from api.identity import Caller, Right
+from api.identity import Caller
 from api.routes import jobs as routes
 from contracts.errors import Unavailable
 from contracts.explanations import Explanation
 from contracts.history import JobEvent
 from contracts.jobs import Job, JobStatus
 from dashboard.frame import box, card, icon, link, text
-from dashboard.pages.audit import CHANGES, audit_row
 from dashboard.pages.confidential import in_confidence
 from dashboard.pages.job_actions import action_buttons
 from dashboard.pages.job_family import family
+from dashboard.pages.job_records import JobRecords
 from dashboard.parts.moment import Moment
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.parts.timeline import Timeline
 from dashboard.tab import Tab
 from dashboard.words import ROOT, count, jobs_link, said
-from readmodel.audit import AuditFilter
 from readmodel.events import StoredEvent
 
 EVERY_SECONDS = 5.0
 MOST_EVENTS = 200
-MOST_DEEDS = 20
 
 ATTEMPT_COLUMNS = (
     Column("step", "Step", "mono"),
@@ -67,8 +65,7 @@ class JobPage:
                     self._attempts = Table("Failed attempts", ATTEMPT_COLUMNS, Empty("None"), rows=attempt_rows(events))
                 with card("Waits for, and came from") as self._family_card:
                     self._family = box()
-                with card("What was done to it, and by whom", style="flush") as self._audit_card:
-                    self._audit = Table("Audit of this job", CHANGES, Empty("Nothing"))
+                self._records = JobRecords(tab, self._id)
                 in_confidence(tab, "Payload", self._id, self._payload)
                 self._result = in_confidence(tab, "Result", self._id, self._read_result)
             with box(style="stack"):
@@ -78,7 +75,7 @@ class JobPage:
                     self._timeline = Timeline("What happened", events)
         self._show(job, events)
         await self._explain()
-        await self._show_audit()
+        await self._records.show()
         self._family_card.set_visibility(await family(tab, job, self._family))
         self._refresh_soon = tab.keep(self._refresh, every=EVERY_SECONDS)
 
@@ -130,7 +127,7 @@ class JobPage:
         job = await self._tab.here.queue.get_job(await self._tab.who(), self._id)
         self._show(job, await self._events())
         await self._explain()
-        await self._show_audit()
+        await self._records.show()
 
     async def _payload(self, caller: Caller) -> Any:
         return (await self._tab.here.queue.get_job(caller, self._id)).payload
@@ -149,15 +146,6 @@ class JobPage:
         told = await self._tab.here.explainer.explain(await self._tab.who(), self._id)
         self._summary.set_text(told.summary)
         self._show_reasons(told)
-
-    async def _show_audit(self) -> None:
-        caller = await self._tab.who()
-        may = caller.may(Right.AUDIT_READ)
-        lines = (
-            (await self._tab.here.trail.list(caller, AuditFilter(job_id=self._id), MOST_DEEDS, None))[0] if may else []
-        )
-        self._audit.show([audit_row(line) for line in lines])
-        self._audit_card.set_visibility(bool(lines))
 
     def _show_reasons(self, told: Explanation) -> None:
         shown = [(reason.code.value, reason.message) for reason in told.reasons[1:]]

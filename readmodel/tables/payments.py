@@ -17,6 +17,7 @@ class PaymentRow(Base):
         Index(None, "job_id"),
         Index(None, "provider_id"),
         Index(None, "created_at", "key"),
+        Index(None, "tenant_id", "created_at", "key"),
         Index(None, "settled_at", "key"),
         Index(
             "ix_payments_unsettled",

@@ -67,6 +67,9 @@ async def test_a_charge_takes_the_money_once_and_is_in_the_ledger(
 
     line = await line_of(api, job["id"])
     (effect,) = await emulator.effects(body["payload"]["orderId"])
+    (listed,) = (await api.http.get("/v1/payments", params={"jobId": job["id"]})).json()["items"]
+    assert (listed["id"], listed["orderId"], listed["amountMinor"]) == (line.key, body["payload"]["orderId"], 1299)
+    assert [event["state"] for event in listed["events"]] == ["intended", "sent", "confirmed"]
     assert (job["priority"], done["status"], done["attempts"]) == ("critical", "completed", 1)
     assert (done["result"]["status"], done["result"]["providerId"]) == ("succeeded", effect["id"])
     assert (effect["amount"], effect["currency"], effect["metadata"]["spaces_key"]) == (1299, "eur", line.key)

@@ -10,6 +10,7 @@ from contracts.errors import Declined, InvalidInput, OutcomeUnknown, Parked, Una
 from contracts.ledger import EffectState, Receipt, Standing, effect_key
 from contracts.payments import MoveInput, Operation, PaymentInput, PaymentResult
 from readmodel.database import Database
+from readmodel.payment_lines import LineFilter, PaymentLines
 from readmodel.payments import PaymentBook
 from readmodel.tables import PaymentPostingRow
 from tests.fakes import ClosedCircuit, FakeProvider
@@ -149,3 +150,25 @@ async def test_the_database_refuses_to_change_what_was_posted(steps: PaymentActi
         with pytest.raises(Exception, match="can only be added to"):
             async with database.write() as connection:
                 await connection.execute(text(statement))
+
+
+async def test_the_ledger_is_listed_page_by_page_and_by_what_is_asked(
+    steps: PaymentActivities, book: PaymentBook, database: Database
+) -> None:
+    lines = PaymentLines(database)
+    for number, tenant in enumerate(("acme", "beta", "acme", "acme")):
+        job_id = f"{tenant}:payment_processing:{number}"
+        await book.intend(MoveInput(job_id=job_id, tenant_id=tenant, order=ORDER), "stripe")
+    await steps.move(MoveInput(job_id="acme:payment_processing:0", tenant_id="acme", order=ORDER))
+
+    async def listed(wanted: LineFilter, limit: int = 9) -> list[str]:
+        found, cursor = await lines.list(wanted, limit)
+        while cursor:
+            page, cursor = await lines.list(wanted, limit, cursor)
+            found = [*found, *page]
+        return [line.job_id.removeprefix("acme:payment_processing:") for line in found]
+
+    assert await listed(LineFilter("acme"), limit=1) == ["3", "2", "0"]
+    assert await listed(LineFilter("acme", open=True)) == ["3", "2"]
+    assert await listed(LineFilter(states=(EffectState.CONFIRMED,))) == ["0"]
+    assert await listed(LineFilter("beta", job_id="acme:payment_processing:0")) == []

@@ -1,0 +1,49 @@
+"""What others wrote down about a job: its lines in the ledger of payments, and what people did to it."""
+
+from collections.abc import Sequence
+
+from api.identity import Right
+from contracts.audit import AuditLine
+from contracts.ledger import LedgerLine
+from dashboard.frame import card
+from dashboard.pages.audit import CHANGES, audit_row
+from dashboard.pages.payments import EVENT_COLUMNS, event_row
+from dashboard.parts.table import Empty, Table
+from dashboard.tab import Tab
+from readmodel.audit import AuditFilter
+from readmodel.payment_lines import LineFilter
+
+MOST_DEEDS = 20
+MOST_LINES = 5
+
+
+class JobRecords:
+    """Two cards of a job's page, each shown to whom it may be and when there is something in it."""
+
+    def __init__(self, tab: Tab, job_id: str) -> None:
+        self._tab = tab
+        self._id = job_id
+        with card("In the ledger of payments", style="flush") as self._ledger_card:
+            self._ledger = Table("Ledger", EVENT_COLUMNS, Empty("Nothing"))
+        with card("What was done to it, and by whom", style="flush") as self._audit_card:
+            self._audit = Table("Audit of this job", CHANGES, Empty("Nothing"))
+
+    async def show(self) -> None:
+        """Show what is written down now."""
+        lines, deeds = await self._lines(), await self._deeds()
+        self._ledger.show([event_row(line, event) for line in lines for event in line.events])
+        self._ledger_card.set_visibility(bool(lines))
+        self._audit.show([audit_row(line) for line in deeds])
+        self._audit_card.set_visibility(bool(deeds))
+
+    async def _lines(self) -> Sequence[LedgerLine]:
+        caller = await self._tab.who()
+        if not caller.may(Right.PAYLOADS_READ):
+            return ()
+        return (await self._tab.here.payments.list(caller, LineFilter(job_id=self._id), MOST_LINES, None))[0]
+
+    async def _deeds(self) -> Sequence[AuditLine]:
+        caller = await self._tab.who()
+        if not caller.may(Right.AUDIT_READ):
+            return ()
+        return (await self._tab.here.trail.list(caller, AuditFilter(job_id=self._id), MOST_DEEDS, None))[0]
