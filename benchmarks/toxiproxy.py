@@ -1,12 +1,6 @@
-"""Toxiproxy between two programs: a third party's proxy that cuts, delays and refuses what passes through it.
-
-It is built with Go once per machine and kept in the user's cache folder.
-"""
+"""Toxiproxy between two programs: a third party's proxy that cuts, delays and refuses what passes through it."""
 
 import asyncio
-import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,13 +8,8 @@ from typing import Any
 
 import httpx
 
-from contracts.errors import Unavailable
+from dev.go_program import go_program
 from temporal.devserver import free_port
-from temporal.program import cache_folder
-
-VERSION = "v2.12.0"
-MODULE = f"github.com/Shopify/toxiproxy/v2/cmd/server@{VERSION}"
-BUILD_SECONDS = 150
 
 FAULTS: dict[str, dict[str, Any]] = {
     "answer cut": {"type": "limit_data", "stream": "downstream", "attributes": {"bytes": 0}},
@@ -39,31 +28,7 @@ async def toxiproxy_program() -> Path:
     Raises:
         Unavailable: There is no Go here, or the build failed; the message says why.
     """
-    kept = cache_folder() / f"toxiproxy-{VERSION}"
-    if await asyncio.to_thread(kept.exists):
-        return kept
-    if (go := shutil.which("go")) is None:
-        msg = "there is no Go to build toxiproxy with"
-        raise Unavailable(msg)
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
-        environment = os.environ | {"GOBIN": folder}
-        build = await asyncio.create_subprocess_exec(
-            go, "install", MODULE, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        try:
-            output, _ = await asyncio.wait_for(build.communicate(), BUILD_SECONDS)
-        except TimeoutError:
-            build.kill()
-            output = b"no end within the time"
-        return _kept(Path(folder, "server"), kept, output.decode(errors="replace"))
-
-
-def _kept(made: Path, kept: Path, said: str) -> Path:
-    if not made.exists():
-        msg = f"toxiproxy could not be built: {said[-300:]}"
-        raise Unavailable(msg)
-    return made.replace(kept)
+    return await go_program("toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server", "v2.12.0")
 
 
 class Line:
