@@ -21,6 +21,7 @@ from api.relay import OutboxRelay
 from config import Settings, load_settings
 from contracts.errors import JobError, Unavailable
 from contracts.limits import TenantLimits
+from contracts.payment_ports import PaymentProvider
 from contracts.ports import BlobStore
 from contracts.tasks import beside
 from readmodel.alerts import AlertBook
@@ -49,7 +50,8 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
     blobs, database = blob_store(settings), Database(settings.database)
     keys = KeyRing(KeyBook(database, key_wrapper(settings)))
     client = await connect([*tracing, queue_plugin(blobs, keys=keys)], lazy=True)
-    services, relay = services_of(settings, client, blobs, database)
+    money = payment_provider(settings)
+    services, relay = services_of(settings, client, blobs, database, money)
     app = create_app(services, settings.origins)
     from dashboard.mount import mount_dashboard  # a second of loading that only this process needs
 
@@ -63,11 +65,12 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
         async with beside(prepare(client, database, migrated=prepared)), relay.running():
             yield app
     finally:
+        await money.close()
         await database.close()
 
 
 def services_of(
-    settings: Settings, client: Client, blobs: BlobStore, database: Database
+    settings: Settings, client: Client, blobs: BlobStore, database: Database, money: PaymentProvider
 ) -> tuple[Services, OutboxRelay]:
     """Put the services of one API process together."""
     options = Options(
@@ -77,7 +80,7 @@ def services_of(
         inline_steps=inline_steps(
             {
                 "blobs": blobs,
-                "money": payment_provider(settings),
+                "money": money,
                 "effects": PaymentBook(database),
                 "circuit": PaymentCircuit(
                     Pauses(database), QueueControl(client), AlertBook(database), "payment_processing"

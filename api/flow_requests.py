@@ -115,7 +115,9 @@ def drafted_flow(
                 drafts[ref] = _of_flow(drafted(caller, tenant_id, job, keys[ref]), flow_id)
     refs = {ref: ids[ref] for ref in needed}
     fingerprint = request.fingerprint(tenant_id)
-    return NewFlow(flow_id, tenant_id, request.name, caller.actor, created_at, refs, fingerprint, key), drafts
+    undoing = [job.ref for job in request.jobs if job.on_dependency_failure == "compensate"]
+    flow = NewFlow(flow_id, tenant_id, request.name, caller.actor, created_at, refs, fingerprint, undoing, key)
+    return flow, drafts
 
 
 class FlowProblems:

@@ -110,7 +110,8 @@ class FlowDesk:
     async def cancel(self, caller: Caller, flow_id: str) -> FlowView:
         """Ask every job that has not ended to stop; asking again does no harm, and finishes what was cut off.
 
-        Those that wait come before those they wait for: no job begins because the one before it was cancelled.
+        Those that wait come before those they wait for: no job begins because the one before it was cancelled. Jobs
+        that make up for what others did are not asked: they run where something is to be made up for now.
 
         Raises:
             NotFound: There is none in the caller's scope.
@@ -122,7 +123,7 @@ class FlowDesk:
         if flow.status.ended:
             msg = f"the flow '{flow_id}' has ended ({flow.status.value}) and cannot be cancelled"
             raise Conflict(msg)
-        jobs = {job.ref: job for job in flow.jobs if job.status and not job.status.ended}
+        jobs = {job.ref: job for job in flow.jobs if job.status and not job.status.ended and not job.compensates}
         for wave in reversed(waves_of({job.ref: job.depends_on for job in flow.jobs})):
             await self._cancel(jobs[ref].id for ref in wave if ref in jobs)
         await self._note(caller, flow, list(jobs.values()))

@@ -26,6 +26,7 @@ import uvicorn
 from pydantic import SecretStr
 from temporalio.client import Client
 
+from adapters.build import payment_provider
 from adapters.objects.store import ObjectStore
 from api.app import create_app
 from benchmarks.bare import QUEUE, BareWorkflow
@@ -146,7 +147,7 @@ async def _ways(client: Client, folder: Path) -> AsyncIterator[list[Way]]:
     engine = TemporalEngine(client)
     settings = Settings(data_dir=folder, admin_key=SecretStr(KEY), submit_per_minute=1_000_000, max_pending=1_000_000)
     database, blobs = Database(settings.database), ObjectStore((folder / "objects").as_uri())
-    services, relay = services_of(settings, client, blobs, database)
+    services, relay = services_of(settings, client, blobs, database, payment_provider(settings))
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(services), log_config=None, timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve(sockets=[listening]))

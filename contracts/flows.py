@@ -114,6 +114,7 @@ class FlowJob(WireModel):
     status: JobStatus | None = Field(default=None, description="null: the job was cleaned away after its end")
     priority: Priority | None = None
     depends_on: tuple[str, ...] = Field(default=(), description="refs")
+    compensates: bool = Field(default=False, description="runs only to make up for what others did")
     attempts: int = 0
     created_at: Instant | None = None
     processed_at: Instant | None = None

@@ -51,11 +51,12 @@ def _known(currency: str) -> str:
 
 
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$"), AfterValidator(_known)]
-_NEEDED: dict[Operation, tuple[str, ...]] = {
-    Operation.CHARGE: ("payment_method",),
-    Operation.REFUND: ("charge_id",),
-    Operation.TRANSFER: ("destination",),
+_NEEDED: dict[Operation, str] = {
+    Operation.CHARGE: "payment_method",
+    Operation.REFUND: "charge_id",
+    Operation.TRANSFER: "destination",
 }
+"""What each operation needs and no other takes. A charge without a method takes its customer's default one."""
 
 
 def _token(prefixes: str) -> Any:
@@ -75,7 +76,7 @@ class PaymentInput(JobPayload):
     order_id: str = Field(min_length=1, max_length=200)
     customer_id: _token("cus") | None = None  # type: ignore[valid-type]  # made at run time
     payment_method: _token("pm|src|card") | None = Field(  # type: ignore[valid-type]  # as above
-        default=None, description="a charge: the provider's token for the card"
+        default=None, description="a charge: the provider's token for the card; default: the customer's own default"
     )
     charge_id: _token("ch|py|pi") | None = Field(  # type: ignore[valid-type]  # as above
         default=None, description="a refund: the charge, or the payment intent, to give back"
@@ -92,17 +93,20 @@ class PaymentInput(JobPayload):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        for names in _NEEDED.values():
-            for name in names:
-                wanted = name in _NEEDED[self.operation]
-                if wanted != (getattr(self, name) is not None):
-                    article = "needs" if wanted else "takes no"
-                    msg = f"a {self.operation.value} {article} {_camel(name)}"
-                    raise ValueError(msg)
+        for operation, name in _NEEDED.items():
+            wanted, given = operation is self.operation, getattr(self, name) is not None
+            if wanted != given and not (self.takes_default and operation is Operation.CHARGE):
+                msg = f"a {self.operation.value} {'needs' if wanted else 'takes no'} {_camel(name)}"
+                raise ValueError(msg)
         if self.exponent not in {None, exponent_of(self.currency)}:
             msg = f"{self.currency} has {exponent_of(self.currency)} decimal places, not {self.exponent}"
             raise ValueError(msg)
         return self
+
+    @property
+    def takes_default(self) -> bool:
+        """Whether it is for the provider to say how the customer pays."""
+        return self.operation is Operation.CHARGE and self.payment_method is None and self.customer_id is not None
 
     @classmethod
     def screen(cls, given: Any) -> None:

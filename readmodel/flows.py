@@ -42,7 +42,10 @@ _SHORT = (
 
 @dataclass(frozen=True)
 class NewFlow:
-    """A flow to be accepted. `refs`: ref to job id, each after those that it waits for; `key`: the caller's, if any."""
+    """A flow to be accepted. `refs`: ref to job id, each after those that it waits for; `key`: the caller's, if any.
+
+    compensations: refs of the jobs that make up for what others did
+    """
 
     id: str
     tenant_id: str
@@ -51,6 +54,7 @@ class NewFlow:
     created_at: datetime
     refs: dict[str, str]
     request_hash: str
+    compensations: Sequence[str] = ()
     key: str | None = None
 
 
@@ -143,7 +147,7 @@ async def _repeated(connection: AsyncConnection, flow: NewFlow) -> FlowAccepted 
 async def _insert(connection: AsyncConnection, flow: NewFlow) -> bool:
     insert = insert_into(connection, FlowRow).on_conflict_do_nothing(index_elements=["id"]).returning(FlowRow.id)
     names = ("id", "tenant_id", "name", "actor", "created_at", "refs")
-    values = {name: getattr(flow, name) for name in names}
+    values = {name: getattr(flow, name) for name in names} | {"compensations": list(flow.compensations)}
     return (await connection.execute(insert, values)).one_or_none() is not None
 
 
@@ -195,7 +199,10 @@ def _summary(row: Row[Any], counts: dict[JobStatus, int], last_end: datetime | N
 
 def _view(row: Row[Any], jobs: dict[str, Row[Any]]) -> FlowView:
     names = {job_id: ref for ref, job_id in row.refs.items()}
-    shown = tuple(_job(ref, job_id, jobs.get(job_id), names) for ref, job_id in row.refs.items())
+    shown = tuple(
+        _job(ref, job_id, jobs.get(job_id), names).model_copy(update={"compensates": ref in row.compensations})
+        for ref, job_id in row.refs.items()
+    )
     counts: dict[JobStatus, int] = defaultdict(int)
     for job in shown:
         if job.status:

@@ -18,6 +18,7 @@ from readmodel.tables import (
     JobCountRow,
     JobDurationRow,
     JobRow,
+    ProviderEventRow,
     RemovedJobRow,
     TenantLimitsRow,
     WebhookDeliveryRow,
@@ -39,6 +40,9 @@ ALERTS_KEPT = timedelta(days=90)
 
 DELIVERIES_KEPT = timedelta(days=30)
 """Ten times as long as one is tried."""
+
+PROVIDER_EVENTS_KEPT = timedelta(days=90)
+"""What a payment provider told; the ledger does not need it."""
 
 _STRETCH = timedelta(minutes=30)
 """Minutes whose roll-ups are folded into their hour in one transaction."""
@@ -73,6 +77,8 @@ class Retention:
         removed += await self._delete_some(RemovedJobRow, RemovedJobRow.job_id, buried, limit)
         told = WebhookDeliveryRow.created_at < now - DELIVERIES_KEPT
         removed += await self._delete_some(WebhookDeliveryRow, WebhookDeliveryRow.id, told, limit)
+        heard = ProviderEventRow.received_at < now - PROVIDER_EVENTS_KEPT
+        removed += await self._delete_some(ProviderEventRow, ProviderEventRow.id, heard, limit)
         settled = or_(AlertRow.acknowledged_at < now - ALERTS_KEPT, AlertRow.resolved_at < now - ALERTS_KEPT)
         return removed + await self._delete_some(AlertRow, AlertRow.id, settled, limit)
 

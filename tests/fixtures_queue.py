@@ -203,7 +203,7 @@ def run_api(client: Client, providers: Providers, tmp_path: Path) -> RunApi:
     async def run(temporal: Client = client, database_url: str | None = None, **given: Any) -> AsyncIterator[Api]:
         settings = Settings(data_dir=tmp_path, admin_key=SecretStr(ADMIN_KEY), upload_limit_mb=1, **given)
         database = Database(database_url or settings.database)
-        services, relay = services_of(settings, temporal, providers.blobs, database)
+        services, relay = services_of(settings, temporal, providers.blobs, database, payment_provider(settings))
         async with _served(services) as url, relay.running():
             headers = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Tenant-Id": "acme"}
             async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as http:

@@ -54,6 +54,16 @@ class Emulator:
             if intent["metadata"].get("spaces_order") == order_id and intent["status"] == "succeeded"
         ]
 
+    async def customer(self, card: str | None) -> str:
+        """Make a customer, with a card as the default way to pay when one is given; return the id."""
+        async with httpx.AsyncClient(base_url=self.url, auth=(SECRET_KEY, ""), timeout=30) as http:
+            made = (await http.post("/v1/customers")).json()
+            if card:
+                attached = (await http.post(f"/v1/payment_methods/{card}/attach", data={"customer": made["id"]})).json()
+                default = {"invoice_settings[default_payment_method]": attached["id"]}
+                (await http.post(f"/v1/customers/{made['id']}", data=default)).raise_for_status()
+            return str(made["id"])
+
     async def refunds(self, order_id: str) -> list[dict[str, Any]]:
         """Return the refunds of an order."""
         return [one for one in await self.all("refunds") if one["metadata"].get("spaces_order") == order_id]

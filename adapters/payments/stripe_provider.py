@@ -71,16 +71,20 @@ class StripeProvider:
         """Make the payment intent of a charge and return its id; None for what knows no such step.
 
         Raises:
-            Declined: The card cannot be charged at all.
+            Declined: The card cannot be charged at all, or the customer has no default one.
             InvalidInput: Stripe refuses the request as it is.
         """
         order = effect.order
         if order.operation is not Operation.CHARGE:
             return None
+        method, part = order.payment_method, "intent"
+        if method is None:  # an intent moves nothing, so one for each default that is found does no harm
+            method = await self._default_method(order.customer_id or "")
+            part = f"intent/{hashlib.sha256(method.encode()).hexdigest()[:8]}"
         asked: dict[str, Any] = {
             "amount": to_stripe(order.amount_minor, order.currency),
             "currency": order.currency.lower(),
-            "payment_method": order.payment_method,
+            "payment_method": method,
             "metadata": _metadata(effect),
         }
         if not self._emulated:  # emulators take any method; Stripe must not send the payer elsewhere: here is nobody
@@ -88,7 +92,7 @@ class StripeProvider:
         if order.customer_id:
             asked["customer"] = order.customer_id
         with stripe_errors(moves=False):
-            intent = await self._client.v1.payment_intents.create_async(asked, _key(effect, "intent"))  # type: ignore[arg-type]  # checked by Stripe
+            intent = await self._client.v1.payment_intents.create_async(asked, _key(effect, part))  # type: ignore[arg-type]  # checked by Stripe
         return str(intent.id)
 
     async def execute(self, effect: Effect) -> Receipt:
@@ -167,6 +171,16 @@ class StripeProvider:
     async def close(self) -> None:
         """Give back all connections."""
         await self._http.close_async()  # type: ignore[no-untyped-call]  # Stripe's own
+
+    async def _default_method(self, customer_id: str) -> str:
+        """Return how a customer pays when nothing else is said."""
+        with stripe_errors(moves=False):
+            found = (await self._client.v1.customers.retrieve_async(customer_id)).to_dict()
+        method = (found.get("invoice_settings") or {}).get("default_payment_method") or found.get("default_source")
+        if method is None:
+            msg = "the customer has no default payment method"
+            raise Declined(msg, "payment_method_missing")
+        return str(_id(method))
 
     async def _confirm(self, effect: Effect) -> Receipt:
         try:

@@ -102,7 +102,10 @@ class RemovedJobRow(Base):
 
 
 class FlowRow(Base):
-    """Jobs that were submitted together and wait for each other. `refs`: the caller's name of each job, to its id."""
+    """Jobs that were submitted together and wait for each other. `refs`: the caller's name of each job, to its id.
+
+    `compensations`: the names of those that make up for what others did.
+    """
 
     __tablename__ = "flows"
     __table_args__ = (Index(None, "tenant_id", "created_at", "id"),)
@@ -113,6 +116,7 @@ class FlowRow(Base):
     actor: Mapped[str]
     created_at: Mapped[datetime]
     refs: Mapped[dict[str, Any]]
+    compensations: Mapped[list[str]]
 
 
 class JobEventRow(Base):

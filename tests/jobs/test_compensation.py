@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from adapters.payments.stripe_provider import StripeProvider
+from tests.endpoints.test_jobs import job_that
 from tests.fixtures_queue import Api
 from tests.fixtures_stripe import Emulator, RunPayments
 from tests.jobs.test_flows import over, standings, submit
@@ -64,3 +65,20 @@ async def test_a_charge_is_given_back_when_a_later_step_fails_and_only_then(
     assert standings(done) == ends
     assert [refund["amount"] for refund in await emulator.refunds(order_id)] == refunds
     assert (undo["result"] == {"needed": False}) is (not refunds)
+
+
+async def test_a_flow_that_is_cancelled_gives_back_what_was_paid(
+    api: Api, emulator: Emulator, stripe: StripeProvider, run_payments: RunPayments
+) -> None:
+    order_id = str(charge()["payload"]["orderId"])
+    pay, later, undo = steps(order_id, GOOD, GOOD)
+
+    async with run_payments(api, stripe):
+        flow = await submit(api, pay, later | {"delaySeconds": 3600}, undo)
+        await job_that(api, flow["jobs"]["pay"], "completed")
+        cancelled = await api.http.post(f"/v1/flows/{flow['id']}/cancel")
+        done = await over(api, flow["id"], seconds=60)
+
+    assert cancelled.status_code == 202
+    assert standings(done) == {"pay": "completed", "later": "cancelled", "undo": "completed"}
+    assert [refund["amount"] for refund in await emulator.refunds(order_id)] == [1299]

@@ -78,6 +78,21 @@ async def test_a_charge_takes_the_money_once_and_is_in_the_ledger(
     assert await posted(api, line.key) == {"provider": 1299, "customers": -1299}
 
 
+@pytest.mark.parametrize("has_default", [True, False])
+async def test_a_charge_of_a_customer_alone_takes_their_default_card(
+    api: Api, emulator: Emulator, stripe: StripeProvider, run_payments: RunPayments, has_default: bool
+) -> None:
+    customer = await emulator.customer("pm_card_visa" if has_default else None)
+    body = charge(paymentMethod=None, customerId=customer)
+
+    async with run_payments(api, stripe):
+        done = await ended(api, (await submitted(api, body))["id"])
+
+    taken = [(one["amount"], one["customer"]) for one in await emulator.effects(body["payload"]["orderId"])]
+    assert (done["status"], taken) == (("completed", [(1299, customer)]) if has_default else ("failed", []))
+    assert has_default or done["error"]["code"] == "payment_method_missing"
+
+
 async def test_a_refund_gives_back_a_part_of_a_charge(
     api: Api, emulator: Emulator, stripe: StripeProvider, run_payments: RunPayments
 ) -> None:

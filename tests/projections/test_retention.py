@@ -15,7 +15,7 @@ from readmodel.intake import Intake
 from readmodel.jobs import JobQueries
 from readmodel.retention import DEFAULT_DAYS, Retention
 from readmodel.rollups import Grain
-from readmodel.tables import AlertRow, JobCountRow, JobDurationRow, RemovedJobRow, TenantLimitsRow
+from readmodel.tables import AlertRow, JobCountRow, JobDurationRow, ProviderEventRow, RemovedJobRow, TenantLimitsRow
 from tests.projections.samples import NOON, make_header, tell
 from worker import retention_days
 
@@ -165,20 +165,26 @@ async def test_keys_are_kept_for_two_days(intake: Intake, retention: Retention) 
     assert seen == ["thing", None]
 
 
-async def test_tombstones_and_settled_alerts_go_in_the_end(database: Database, retention: Retention) -> None:
+async def test_tombstones_settled_alerts_and_provider_news_go_in_the_end(
+    database: Database, retention: Retention
+) -> None:
     async with database.write() as connection:
         await connection.execute(
             insert(RemovedJobRow),
             [{"job_id": f"{days}", "removed_at": days_ago(days)} for days in (1, 59, 61, 100)],
         )
         await connection.execute(insert(AlertRow), [_alert("open", None), _alert("late", 89), _alert("old", 91)])
+        told = {"provider": "stripe", "kind": "charge.updated", "body": {}}
+        heard = [{**told, "id": f"evt_{days}", "received_at": days_ago(days)} for days in (89, 91)]
+        await connection.execute(insert(ProviderEventRow), heard)
 
     removed = await retention.sweep(NOW)
 
     async with database.read() as connection:
         buried = (await connection.scalars(select(RemovedJobRow.job_id))).all()
         alerts = (await connection.scalars(select(AlertRow.id))).all()
-    assert (set(buried), set(alerts), removed) == ({"1", "59"}, {"open", "late"}, 3)
+        events = (await connection.scalars(select(ProviderEventRow.id))).all()
+    assert (set(buried), set(alerts), events, removed) == ({"1", "59"}, {"open", "late"}, ["evt_89"], 4)
 
 
 def _alert(an_id: str, acknowledged_days_ago: int | None) -> dict[str, Any]:
