@@ -1,4 +1,4 @@
-"""Photo steps: fetch one photo, read one photo.
+"""Photo steps: fetch one photo, read one photo, find out whose products are on them.
 
 A photo that cannot be read is a result, not an error: only what may work later is raised.
 """
@@ -8,18 +8,20 @@ import hashlib
 from temporalio import activity
 
 from contracts.errors import NotFound
-from contracts.photos import FetchInput, FetchResult, PhotoProblem, PhotoReading, ReadInput
-from contracts.ports import BlobStore, PhotoFetcher, PhotoReader, PhotoReport
-from contracts.values import thumbnail_key, upload_key
+from contracts.inventory import MatchInput, MatchResult
+from contracts.photos import FetchInput, FetchResult, PhotoAnalysis, PhotoProblem, PhotoReading, ReadInput
+from contracts.ports import BlobStore, PhotoFetcher, PhotoReader, ProductMatcher
+from contracts.values import picture_key, thumbnail_key, upload_key
 
 
 class PhotoActivities:
     """The steps of a photo job."""
 
-    def __init__(self, blobs: BlobStore, reader: PhotoReader, fetcher: PhotoFetcher) -> None:
+    def __init__(self, blobs: BlobStore, reader: PhotoReader, fetcher: PhotoFetcher, matcher: ProductMatcher) -> None:
         self._blobs = blobs
         self._reader = reader
         self._fetcher = fetcher
+        self._matcher = matcher
 
     @activity.defn(name="photos.fetch")
     async def fetch(self, step: FetchInput) -> FetchResult:
@@ -40,9 +42,10 @@ class PhotoActivities:
 
     @activity.defn(name="photos.read")
     async def read(self, step: ReadInput) -> PhotoReading:
-        """Read one stored photo and keep its thumbnail.
+        """Read one stored photo and keep copies of it that may be shown: a thumbnail and a picture, without metadata.
 
-        The thumbnail's key is made from the photo's hash, so a retry overwrites it.
+        Their keys are made from the photo's hash, so a retry overwrites them. Where the photo was taken is left out of
+        the reading unless that was asked for.
 
         Raises:
             Unavailable: The store or the reader's process did not answer.
@@ -56,16 +59,25 @@ class PhotoActivities:
         return PhotoReading(
             index=step.index,
             source=step.source,
-            analysis=report.analysis,
+            analysis=report.analysis if step.keep_gps else _without_place(report.analysis),
             problem=report.problem,
             size_bytes=len(image),
             sha256=step.sha256,
-            thumbnail=await self._keep_thumbnail(step, report),
+            thumbnail=await self._keep(thumbnail_key(step.tenant_id, step.sha256), report.thumbnail),
+            picture=await self._keep(picture_key(step.tenant_id, step.sha256), report.picture),
         )
 
-    async def _keep_thumbnail(self, step: ReadInput, report: PhotoReport) -> str | None:
-        if report.thumbnail is None:
+    @activity.defn(name="photos.match")
+    async def match(self, step: MatchInput) -> MatchResult:
+        """Return which of the tenant's products each label is of. It changes nothing."""
+        return MatchResult(findings=tuple(await self._matcher.match(step.labels, step.products)))
+
+    async def _keep(self, key: str, copy: bytes | None) -> str | None:
+        if copy is None:
             return None
-        key = thumbnail_key(step.tenant_id, step.sha256)
-        await self._blobs.put(key, report.thumbnail)
+        await self._blobs.put(key, copy)
         return key
+
+
+def _without_place(found: PhotoAnalysis | None) -> PhotoAnalysis | None:
+    return found.model_copy(update={"gps": None, "gps_removed": True}) if found and found.gps else found

@@ -10,6 +10,7 @@ from adapters.keys.master import master_keys
 from adapters.objects.store import ObjectStore
 from adapters.payments.none import NoProvider
 from adapters.photos.reader import LocalPhotoReader
+from adapters.products.matcher import FuzzyMatcher
 from adapters.webhooks.sender import HttpWebhooks
 from config import Settings
 from contracts.alerts import AlertChannel
@@ -66,7 +67,7 @@ async def step_providers(settings: Settings, blobs: BlobStore, processors: int) 
     money = payment_provider(settings)
     try:
         async with beside(_warm(reader)):
-            yield {"blobs": blobs, "reader": reader, "fetcher": fetcher, "money": money}
+            yield {"blobs": blobs, "reader": reader, "fetcher": fetcher, "matcher": FuzzyMatcher(), "money": money}
     finally:
         await money.close()
         await reader.close()

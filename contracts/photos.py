@@ -4,11 +4,23 @@ Fields are only ever added, and with a default: old workflow histories must stil
 """
 
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AnyHttpUrl, ConfigDict, Field, StringConstraints, UrlConstraints, model_validator
+from pydantic import AnyHttpUrl, ConfigDict, Field, StringConstraints, UrlConstraints, field_validator, model_validator
 
+from contracts.inventory import (
+    MAX_PRODUCTS,
+    Box,
+    CollectionData,
+    DetectedItem,
+    Label,
+    MileageData,
+    Odometer,
+    Product,
+    SequenceType,
+    Shelf,
+    StockLimits,
+)
 from contracts.jobs import JobPayload, Progress
 from contracts.values import Instant, WireModel
 
@@ -20,16 +32,6 @@ UploadId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256 of the uploaded bytes, in hex: the same file uploaded twice is one upload."""
 
 PhotoUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
-
-
-class SequenceType(StrEnum):
-    """What a batch of photos is of."""
-
-    MILEAGE_LOG = "mileage_log"
-    COLLECTION_INVENTORY = "collection_inventory"
-    BUSINESS_INVENTORY = "business_inventory"
-    GENERAL = "general"
-    AUTO_DETECT = "auto_detect"
 
 
 class PhotoRef(WireModel):
@@ -73,6 +75,23 @@ class PhotoInput(JobPayload):
     sequence_type: SequenceType = SequenceType.GENERAL
     location: str | None = Field(default=None, max_length=500)
     description: str | None = Field(default=None, max_length=2000)
+    products: tuple[Product, ...] = Field(
+        default=(), max_length=MAX_PRODUCTS, description="what labels are compared with; their ids are different"
+    )
+    count_labels: bool = Field(
+        default=False,
+        description="every piece shows its own code, on one photo only: then codes that are seen are pieces",
+    )
+    stock_limits: StockLimits = StockLimits()
+    keep_gps: bool = Field(default=False, description="leave the place where a photo was taken in its analysis")
+
+    @field_validator("products")
+    @classmethod
+    def _different(cls, products: tuple[Product, ...]) -> tuple[Product, ...]:
+        if len({product.id for product in products}) < len(products):
+            msg = "two products have the same id"
+            raise ValueError(msg)
+        return products
 
     def upload_ids(self) -> Iterator[tuple[str, str]]:
         """Yield each photo that must have been uploaded."""
@@ -91,6 +110,8 @@ class Code(WireModel):
     format: str = Field(description="EAN-13, UPC-A, Code128, QRCode, …")
     value: str
     ean: str | None = Field(default=None, description="the GTIN in its usual digits, for retail codes")
+    count: int = Field(default=1, description="how often it is on the photo, in different places")
+    box: Box | None = None
 
 
 class TextLine(WireModel):
@@ -98,7 +119,7 @@ class TextLine(WireModel):
 
     text: str
     confidence: float
-    box: tuple[int, int, int, int] | None = None
+    box: Box | None = None
 
 
 class Quality(WireModel):
@@ -135,11 +156,15 @@ class PhotoAnalysis(WireModel):
     taken_at: Instant | None = Field(default=None, description="EXIF time; taken as UTC when it names no offset")
     camera: str | None = None
     gps: Gps | None = None
+    gps_removed: bool = Field(default=False, description="the photo says where it was taken; `keepGps` was not set")
     codes: tuple[Code, ...] = ()
     text: tuple[TextLine, ...] = ()
     text_cut: bool = False
     skus: tuple[str, ...] = Field(default=(), description="stock numbers named as such in the text")
     prices: tuple[str, ...] = Field(default=(), description="prices as printed, for example 12.99 EUR")
+    labels: tuple[Label, ...] = ()
+    odometers: tuple[Odometer, ...] = Field(default=(), description="numbers that may be an odometer's, surest first")
+    vins: tuple[str, ...] = Field(default=(), description="vehicle identification numbers with a right check digit")
     quality: Quality
     colours: tuple[Colour, ...] = ()
     fingerprint: str = Field(description="256-bit perceptual hash in hex; 64 characters")
@@ -165,6 +190,7 @@ class PhotoReading(WireModel):
     size_bytes: int | None = None
     sha256: str | None = None
     thumbnail: str | None = Field(default=None, description="object key of a 480 px WebP without metadata")
+    picture: str | None = Field(default=None, description="object key of an upright 1600 px JPEG without metadata")
     duplicate_of: int | None = Field(default=None, description="index of the first photo of the same scene")
     review: tuple[str, ...] = Field(default=(), description="why a person should look; empty when none need")
 
@@ -200,6 +226,16 @@ class PhotoResult(WireModel):
     items: tuple[InventoryItem, ...]
     photos: tuple[PhotoReading, ...] = Field(description="in the order of the request")
     summary: str
+    sequence_type: SequenceType = Field(default=SequenceType.GENERAL, description="as asked for, or as detected")
+    detected_because: str | None = Field(default=None, description="why this type was chosen, for auto_detect")
+    category: str = Field(default="general", description="mileage, collection, inventory or general")
+    confidence: float = Field(default=0.0, description="mean of what is listed; 0 when nothing could be read")
+    detected_items: tuple[DetectedItem, ...] = ()
+    mileage_data: MileageData | None = None
+    collection_data: CollectionData | None = None
+    shelf: Shelf | None = None
+    needs_human_review: bool = False
+    review: tuple[str, ...] = Field(default=(), description="why a person should look; photos have their own reasons")
 
 
 class FetchInput(WireModel):
@@ -224,3 +260,4 @@ class ReadInput(WireModel):
     index: int
     source: PhotoRef
     sha256: str
+    keep_gps: bool = False

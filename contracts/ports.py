@@ -14,6 +14,7 @@ from contracts.alerts import Severity
 from contracts.bulk import BulkOrder, BulkOutcome, BulkProgress, BulkStanding, BulkStatus, BulkTarget
 from contracts.history import JobChange
 from contracts.inline import InlineOutcome
+from contracts.inventory import Finding, Label, Product
 from contracts.jobs import DependencyEnd, JobStatus, Priority
 from contracts.pauses import Pause, QueueState
 from contracts.photos import PhotoAnalysis, PhotoProblem
@@ -71,7 +72,7 @@ class PhotoReader(Protocol):
     """Reads one image: codes, text, quality, colours, fingerprint."""
 
     async def read(self, image: bytes) -> "PhotoReport":
-        """Return what is on the image, and a thumbnail without metadata.
+        """Return what is on the image, and copies of it without metadata.
 
         Nothing about the image's content raises: a damaged, hostile or huge file is a `PhotoProblem`.
 
@@ -82,11 +83,23 @@ class PhotoReader(Protocol):
 
 @dataclass(frozen=True)
 class PhotoReport:
-    """What a reader says of one image. `thumbnail`: WebP, at most 480 px on its longer side, upright, no metadata."""
+    """What a reader says of one image. Both copies are upright and without metadata.
+
+    thumbnail: WebP, at most 480 px on its longer side
+    picture: JPEG, at most 1600 px
+    """
 
     analysis: PhotoAnalysis | None = None
     thumbnail: bytes | None = None
     problem: PhotoProblem | None = None
+    picture: bytes | None = None
+
+
+class ProductMatcher(Protocol):
+    """Finds out which of a tenant's products labels are of."""
+
+    async def match(self, labels: Sequence[Label], products: Sequence[Product]) -> Sequence[Finding]:
+        """Return what each label was found to be, in order. A label that fits several products equally fits none."""
 
 
 class PhotoFetcher(Protocol):

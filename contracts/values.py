@@ -103,3 +103,8 @@ def upload_key(tenant_id: str, sha256: str) -> str:
 def thumbnail_key(tenant_id: str, sha256: str) -> str:
     """Return the object key of a photo's thumbnail."""
     return f"{tenant_id}/thumbnails/{sha256}.webp"
+
+
+def picture_key(tenant_id: str, sha256: str) -> str:
+    """Return the object key of a photo's copy that may be shown."""
+    return f"{tenant_id}/pictures/{sha256}.jpg"

@@ -9,10 +9,11 @@ from typing import Any
 
 from contracts.errors import NotFound, OutcomeUnknown
 from contracts.history import JobChange
+from contracts.inventory import Label
 from contracts.keys import DataKey
 from contracts.ledger import Effect, ProviderRecord, Receipt, Standing
 from contracts.payments import Operation
-from contracts.photos import Code, PhotoAnalysis, PhotoProblem, Quality, TextLine
+from contracts.photos import Code, Gps, PhotoAnalysis, PhotoProblem, Quality, TextLine
 from contracts.ports import Fetched, PhotoReport
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -42,7 +43,10 @@ class MemoryKeys:
 
 
 class FakeReader:
-    """A `PhotoReader` that reads the tag of `photo(tag)`; `damaged…` is a damaged file, `ean-…` carries a code."""
+    """A `PhotoReader` that reads the tag of `photo(tag)`.
+
+    `damaged…` is a damaged file, `ean-…` carries a code, `placed…` says where it was taken.
+    """
 
     def __init__(self) -> None:
         self.read_count: Counter[str] = Counter()
@@ -60,18 +64,21 @@ class FakeReader:
         self.read_count[tag] += 1
         if tag.startswith("damaged"):
             return PhotoReport(problem=PhotoProblem(code="damaged", message="the image is damaged"))
-        return PhotoReport(analysis=analysis(tag), thumbnail=b"webp:" + tag.encode())
+        return PhotoReport(analysis(tag), b"webp:" + tag.encode(), picture=b"jpeg:" + tag.encode())
 
 
 def analysis(tag: str) -> PhotoAnalysis:
-    """What the fake reader finds on `photo(tag)`."""
+    """What the fake reader finds on `photo(tag)`: one label."""
     ean = tag.removeprefix("ean-") if tag.startswith("ean-") else None
+    label = Label(title=tag, codes=(ean,) if ean else (), eans=(ean,) if ean else (), confidence=0.95)
     return PhotoAnalysis(
         format="PNG",
         width_px=640,
         height_px=480,
+        gps=Gps(latitude=52.5, longitude=13.4) if tag.startswith("placed") else None,
         codes=(Code(format="EAN-13", value=ean, ean=ean),) if ean else (),
         text=(TextLine(text=tag, confidence=0.95),),
+        labels=(label,),
         quality=Quality(sharpness=500.0, blurred=False, brightness=0.5, contrast=0.2, exposure="ok"),
         fingerprint=hashlib.sha256(tag.encode()).hexdigest(),
     )

@@ -29,6 +29,7 @@ from temporalio.service import RPCError
 import worker
 from adapters.build import payment_provider
 from adapters.objects.store import ObjectStore
+from adapters.products import FuzzyMatcher
 from api.app import create_app
 from api.context import Services
 from api.relay import OutboxRelay
@@ -141,6 +142,7 @@ def run_worker(connect: Connect, providers: Providers) -> RunWorker:
             "blobs": providers.blobs,
             "reader": providers.reader,
             "fetcher": providers.fetcher,
+            "matcher": FuzzyMatcher(),
             "history": buffered,
         }
         worker = build_worker(client, "photo_processing", given, slots=slots, drain=timedelta(seconds=1))

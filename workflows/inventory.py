@@ -3,26 +3,104 @@
 Nothing is counted that was not read: an item is a code or a stock number that stands on a photo.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from contracts.photos import BatchCounts, InventoryItem, PhotoAnalysis, PhotoReading, PhotoResult, TextLine
+from contracts.inventory import DetectedItem, Finding, Label, SequenceType
+from contracts.photos import BatchCounts, InventoryItem, PhotoAnalysis, PhotoInput, PhotoReading, PhotoResult
+from workflows.collection import collection_of
+from workflows.mileage import mileage_of
+from workflows.sequences import CATEGORIES, sequence_of
+from workflows.shelf import shelf_of
+from workflows.sightings import Sighting, Thing, detected, sightings_on, things_of
 
 SAME_SCENE_BITS = 26
 """Two photos whose 256-bit fingerprints differ in at most this many bits show the same scene."""
 FLAT = 0.02
 """Contrast under which a picture shows nothing: all such pictures look alike, and none is another's duplicate."""
-LARGE = 0.75
-"""Lines at least this share of the largest line's height belong to the name on a label."""
 SURE_TEXT = 0.7
 """Mean confidence of the text under which a person should compare it with the photo."""
 
 
-def take_inventory(readings: Sequence[PhotoReading]) -> PhotoResult:
-    """Return the batch's result, photos in the order of the request."""
-    judged = [_judge(reading, original) for reading, original in zip(readings, _originals(readings), strict=True)]
-    items = _items(judged)
-    counts = _count(judged)
-    return PhotoResult(counts=counts, items=items, photos=tuple(judged), summary=_summary(counts, len(items)))
+SURE = 0.8
+"""Confidence of the whole under which a person should look at it (the platform's rule)."""
+
+
+def judged(readings: Sequence[PhotoReading]) -> list[PhotoReading]:
+    """Return the readings with what only the batch tells: whose scene came before, and what needs a look."""
+    return [_judge(reading, original) for reading, original in zip(readings, _originals(readings), strict=True)]
+
+
+def take_inventory(
+    batch: PhotoInput, photos: Sequence[PhotoReading], findings: Sequence[Finding] | None = None
+) -> PhotoResult:
+    """Return the batch's result, photos in the order of the request.
+
+    photos: as `judged` returns them
+    findings: what each of their labels (`sightings_on`) was found to be; None when there was nothing to compare with
+    """
+    seen = sightings_on(photos)
+    if findings is not None:
+        seen = [Sighting(one.photo, one.label, finding) for one, finding in zip(seen, findings, strict=True)]
+    kind, because = sequence_of(batch, photos)
+    things = [thing for thing in things_of(seen, batch.products) if _tells(thing, kind)]
+    told = [
+        detected(thing, batch.location, count_labels=batch.count_labels, compared=findings is not None)
+        for thing in things
+    ]
+    counts, items = _count(photos), _items(photos)
+    special, sure, doubts = _special(batch, kind, photos, things, told)
+    review = (*doubts, *_doubts(photos, sure))
+    return PhotoResult(
+        counts=counts,
+        items=items,
+        photos=tuple(photos),
+        summary=_summary(counts, len(items)),
+        sequence_type=kind,
+        detected_because=because,
+        category=CATEGORIES.get(kind, "general"),
+        confidence=sure,
+        detected_items=tuple(told),
+        needs_human_review=bool(review),
+        review=review,
+        **special,
+    )
+
+
+def _tells(thing: Thing, kind: SequenceType) -> bool:
+    """Tell whether a thing is listed: words alone are no thing on a shelf or a dashboard."""
+    words_count = kind in {SequenceType.COLLECTION_INVENTORY, SequenceType.GENERAL}
+    return words_count or thing.sightings[0].numbered or any(one.finding.rivals for one in thing.sightings)
+
+
+def _special(
+    batch: PhotoInput,
+    kind: SequenceType,
+    photos: Sequence[PhotoReading],
+    things: Sequence[Thing],
+    told: Sequence[DetectedItem],
+) -> tuple[dict[str, Any], float, list[str]]:
+    """Return what a result of this kind has more, how sure it is, and why a person should look; Any: fields."""
+    sure = _mean([item.confidence for item in told])
+    if kind is SequenceType.MILEAGE_LOG:
+        log, doubts = mileage_of(batch, photos)
+        return {"mileage_data": log}, _mean([one.confidence for one in log.readings]), doubts
+    if kind is SequenceType.COLLECTION_INVENTORY:
+        return {"collection_data": collection_of(things, told)}, sure, []
+    if kind is SequenceType.BUSINESS_INVENTORY and batch.products:
+        shelf = shelf_of(batch, things)
+        return {"shelf": shelf}, sure, [conflict.message for conflict in shelf.conflicts]
+    return {}, sure, []
+
+
+def _doubts(photos: Sequence[PhotoReading], sure: float) -> list[str]:
+    unsure = [photo.index + 1 for photo in photos if photo.review]
+    doubts = [f"{len(unsure)} of {len(photos)} photos need a look"] if unsure else []
+    return [*doubts, f"the confidence of the whole is {sure:.2f}, under {SURE:g}"] if sure < SURE else doubts
+
+
+def _mean(shares: Sequence[float]) -> float:
+    return round(sum(shares) / len(shares), 3) if shares else 0.0
 
 
 def _originals(readings: Sequence[PhotoReading]) -> list[int | None]:
@@ -76,61 +154,39 @@ def _confidence(found: PhotoAnalysis) -> float:
 
 def _keys(found: PhotoAnalysis) -> list[str]:
     codes = [f"ean:{code.ean}" if code.ean else f"code:{code.value}" for code in found.codes]
-    return codes + [f"sku:{sku}" for sku in found.skus]
+    odometers = [f"odometer:{one.value}" for one in found.odometers if one.named]
+    return codes + [f"sku:{sku}" for sku in found.skus] + odometers
 
 
-def _items(readings: Sequence[PhotoReading]) -> tuple[InventoryItem, ...]:
-    """Items in the order they were first read; a photo's code and stock number are one item."""
+def _items(photos: Sequence[PhotoReading]) -> tuple[InventoryItem, ...]:
+    """Items in the order they were first read; the code and the stock number of a label are one item."""
     items: dict[str, InventoryItem] = {}
-    for reading in readings:
-        if reading.analysis is None or reading.duplicate_of is not None:
-            continue
-        for key, item in _items_on(reading.index, reading.analysis):
-            items[key] = _add(items[key], item) if key in items else item
+    for one in sightings_on(photos):
+        for item in _items_of(one.photo, one.label):
+            items[item.key] = _add(items[item.key], item) if item.key in items else item
     return tuple(items.values())
 
 
-def _items_on(index: int, found: PhotoAnalysis) -> list[tuple[str, InventoryItem]]:
-    codes = list(dict.fromkeys(key for key in _keys(found) if not key.startswith("sku:")))
-    lone_sku = found.skus[0] if len(found.skus) == 1 and len(codes) <= 1 else None
-    keys = codes if lone_sku and codes else _keys(found)
-    label = _label(found)
-    single = len(set(keys)) == 1
-    return [
-        (
-            key,
-            InventoryItem(
-                key=key,
-                ean=key.removeprefix("ean:") if key.startswith("ean:") else None,
-                sku=key.removeprefix("sku:") if key.startswith("sku:") else lone_sku,
-                photos=(index,),
-                label=label if single else None,
-                prices=found.prices if single else (),
-            ),
+def _items_of(photo: int, label: Label) -> Iterator[InventoryItem]:
+    codes = [f"ean:{ean}" for ean in label.eans]
+    codes += [f"code:{value}" for value in label.codes] if not codes else []
+    lone_sku = label.skus[0] if len(label.skus) == 1 and codes else None
+    for key in codes if lone_sku else [*codes, *(f"sku:{sku}" for sku in label.skus)]:
+        kind, _, value = key.partition(":")
+        yield InventoryItem(
+            key=key,
+            ean=value if kind == "ean" else None,
+            sku=value if kind == "sku" else lone_sku,
+            photos=(photo,),
+            label=label.title or None,
+            prices=tuple(price.text for price in label.prices),
         )
-        for key in dict.fromkeys(keys)
-    ]
-
-
-def _label(found: PhotoAnalysis) -> str | None:
-    """Return the most prominent words: the lines printed largest, prices and numbers left out, in reading order."""
-    named = [line for line in found.text if line.box and _is_name(line.text, found)]
-    largest = max((_height(line) for line in named), default=0)
-    return " ".join(line.text for line in named if _height(line) >= LARGE * largest) or None
-
-
-def _height(line: TextLine) -> int:
-    return line.box[3] - line.box[1] if line.box else 0
-
-
-def _is_name(text: str, found: PhotoAnalysis) -> bool:
-    told = (*found.prices, *found.skus, *(code.value for code in found.codes))
-    return sum(map(str.isalpha, text)) >= 3 and not any(value in text for value in told)
 
 
 def _add(known: InventoryItem, more: InventoryItem) -> InventoryItem:
     prices = tuple(dict.fromkeys(known.prices + more.prices))
-    update = {"photos": known.photos + more.photos, "prices": prices, "sku": known.sku or more.sku}
+    photos = tuple(dict.fromkeys(known.photos + more.photos))
+    update = {"photos": photos, "prices": prices, "sku": known.sku or more.sku, "label": known.label or more.label}
     return known.model_copy(update=update)
 
 

@@ -1,16 +1,19 @@
 """Photo job: every photo its own step, so that one bad photo neither redoes nor fails the others."""
 
 import asyncio
+from collections.abc import Sequence
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.photos import PhotoActivities
+    from contracts.inventory import Finding, MatchInput
     from contracts.jobs import JobInput
     from contracts.photos import FetchInput, PhotoInput, PhotoReading, PhotoRef, PhotoResult, ReadInput
     from contracts.policies import LOCAL_WORK, REMOTE_READ
-    from workflows.inventory import take_inventory
+    from workflows.inventory import judged, take_inventory
     from workflows.job import JobWorkflow
+    from workflows.sightings import sightings_on
 
 
 @workflow.defn(name="photo_processing")
@@ -23,23 +26,36 @@ class PhotoWorkflow(JobWorkflow):
         return await self.carry_out(job, self._story)
 
     async def _story(self, batch: PhotoInput) -> PhotoResult:
-        readings = await asyncio.gather(*(self._one(index, ref) for index, ref in enumerate(batch.photos)))
-        return take_inventory(readings)
+        readings = await asyncio.gather(*(self._one(index, ref, batch) for index, ref in enumerate(batch.photos)))
+        photos = judged(readings)
+        return take_inventory(batch, photos, await self._found(batch, photos))
 
-    async def _one(self, index: int, source: PhotoRef) -> PhotoReading:
-        reading = await (self._from_url(index, source) if source.url else self._read(index, source, source.upload_id))
+    async def _found(self, batch: PhotoInput, photos: Sequence[PhotoReading]) -> Sequence[Finding] | None:
+        """Return what the labels on the photos were found to be; None when no products were given."""
+        if not batch.products:
+            return None
+        labels = tuple(one.label for one in sightings_on(photos))
+        step = MatchInput(labels=labels, products=batch.products)
+        return (await self.step(PhotoActivities.match, step, LOCAL_WORK)).findings
+
+    async def _one(self, index: int, source: PhotoRef, batch: PhotoInput) -> PhotoReading:
+        keep = batch.keep_gps
+        reading = await (
+            self._from_url(index, source, keep) if source.url else self._read(index, source, source.upload_id, keep)
+        )
         outcome = "read" if reading.analysis else f"not readable ({reading.problem.code if reading.problem else '?'})"
         self.advance(f"photo {index + 1} {outcome}")
         return reading
 
-    async def _from_url(self, index: int, source: PhotoRef) -> PhotoReading:
+    async def _from_url(self, index: int, source: PhotoRef, keep_gps: bool) -> PhotoReading:
         step = FetchInput(tenant_id=self._header.tenant_id, index=index, url=str(source.url))
         fetched = await self.step(PhotoActivities.fetch, step, REMOTE_READ)
         if fetched.sha256 is None:
             return PhotoReading(index=index, source=source, problem=fetched.problem)
-        return await self._read(index, source, fetched.sha256)
+        return await self._read(index, source, fetched.sha256, keep_gps)
 
-    async def _read(self, index: int, source: PhotoRef, sha256: str | None) -> PhotoReading:
+    async def _read(self, index: int, source: PhotoRef, sha256: str | None, keep_gps: bool) -> PhotoReading:
         assert sha256  # noqa: S101  a reference has an upload id or a URL, the contract says
-        step = ReadInput(tenant_id=self._header.tenant_id, index=index, source=source, sha256=sha256)
+        tenant_id = self._header.tenant_id
+        step = ReadInput(tenant_id=tenant_id, index=index, source=source, sha256=sha256, keep_gps=keep_gps)
         return await self.step(PhotoActivities.read, step, LOCAL_WORK)

@@ -10,11 +10,16 @@ from adapters.photos.colours import dominant
 from adapters.photos.decode import Photo, Unreadable, decode
 from adapters.photos.exif import read_exif
 from adapters.photos.fingerprint import fingerprint
+from adapters.photos.grouping import grouped
+from adapters.photos.odometer import odometers
 from adapters.photos.quality import assess
 from adapters.photos.text import TextReader, without_code_digits
-from adapters.photos.thumbnail import thumbnail
+from adapters.photos.thumbnail import picture, thumbnail
+from adapters.photos.vin import vins
 from contracts.photos import MAX_TEXT_LINES, PhotoAnalysis
 from contracts.ports import PhotoReport
+
+MAX_LABELS, MAX_ODOMETERS = 60, 10
 
 
 def analyse(data: bytes, reader: TextReader) -> PhotoReport:
@@ -23,7 +28,7 @@ def analyse(data: bytes, reader: TextReader) -> PhotoReport:
         photo = decode(data)
     except Unreadable as refused:
         return PhotoReport(problem=refused.problem)
-    return PhotoReport(_analysis(photo, reader), thumbnail(photo.work))
+    return PhotoReport(_analysis(photo, reader), thumbnail(photo.work), picture=picture(photo.work))
 
 
 def rehearse(reader: TextReader) -> None:
@@ -51,6 +56,9 @@ def _analysis(photo: Photo, reader: TextReader) -> PhotoAnalysis:
         text_cut=len(lines) > MAX_TEXT_LINES,
         skus=labels.skus(lines),
         prices=labels.prices(lines),
+        labels=grouped(lines, codes)[:MAX_LABELS],
+        odometers=odometers(lines)[:MAX_ODOMETERS],
+        vins=vins([*(line.text for line in lines), *(found.code.value for found in codes)]),
         quality=assess(photo.work),
         colours=dominant(photo.work),
         fingerprint=fingerprint(photo.work),

@@ -13,6 +13,7 @@ import zxingcpp
 from numpy.typing import NDArray
 
 from adapters.photos.decode import Photo
+from contracts.inventory import Box
 from contracts.photos import Code
 
 _F = zxingcpp.BarcodeFormat
@@ -26,15 +27,26 @@ _ONE_TO_ONE_PX = 2400
 """Up to here the second look is as large as the first or little larger, and gains by sharpening instead."""
 
 Grey = NDArray[np.uint8]
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class FoundCode:
-    """A code and where it is: (left, top, right, bottom) in pixels of the upright original."""
+    """A code and where it is, each place (left, top, right, bottom) in pixels of the upright original."""
 
     code: Code
-    box: Box
+    places: tuple[Box, ...]
+
+    @property
+    def box(self) -> Box:
+        """Where it was found first."""
+        return self.places[0]
+
+    def again(self, place: Box) -> "FoundCode":
+        """Return it with one more place, unless that is one it has: bars may be read twice."""
+        if any(_overlap(place, known) for known in self.places):
+            return self
+        places = (*self.places, place)
+        return FoundCode(self.code.model_copy(update={"count": len(places)}), places)
 
 
 def read_codes(photo: Photo) -> tuple[FoundCode, ...]:
@@ -68,9 +80,11 @@ def _read(grey: Grey, scale: float, try_downscale: bool, try_invert: bool) -> tu
     for seen in zxingcpp.read_barcodes(grey, _ALL, try_downscale=try_downscale, try_invert=try_invert):
         box = _box(seen.position)
         if seen.format in _MATRIX or _confirmed(seen, grey, box):
-            code = _code(seen)
             left, top, right, bottom = (round(edge * scale) for edge in box)
-            found.setdefault((code.format, code.value), FoundCode(code, (left, top, right, bottom)))
+            place = (left, top, right, bottom)
+            code = _code(seen, place)
+            known = found.get((code.format, code.value))
+            found[code.format, code.value] = known.again(place) if known else FoundCode(code, (place,))
     return tuple(sorted(found.values(), key=lambda one: (one.box[1], one.box[0], one.code.value)))
 
 
@@ -82,9 +96,13 @@ def _confirmed(seen: zxingcpp.Barcode, grey: Grey, box: Box) -> bool:
     return {one.text for one in again} == {seen.text}
 
 
-def _code(seen: zxingcpp.Barcode) -> Code:
+def _code(seen: zxingcpp.Barcode, place: Box) -> Code:
     form, value = str(seen.format).replace(" ", ""), seen.text.replace("\x00", "")
-    return Code(format=form, value=value, ean=retail_digits(form, value))
+    return Code(format=form, value=value, ean=retail_digits(form, value), box=place)
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
 def _box(position: zxingcpp.Position) -> Box:

@@ -4,19 +4,27 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from contracts.inventory import Price
 from contracts.photos import TextLine
 
 _NAMED = (
     r"(?:SKU|Art(?:ikel|icle)?[.\s-]*(?:Nr|No|Nummer|Number)|(?:Item|Part|Stock|Product|Model|Order)\s*(?:No|Nr|Number|\#)"
     r"|Bestell[.\s-]*(?:Nr|Nummer)|P/N|REF)"
 )
-_LABEL = re.compile(rf"\b{_NAMED}\s*[.:#]*\s*$", re.IGNORECASE)
+_LABEL = re.compile(rf"\b(?:{_NAMED}|QTY|QUANTITY|MENGE|ON HAND|IN STOCK)\s*[.:#]*\s*$", re.IGNORECASE)
 _SKU = re.compile(rf"\b{_NAMED}(?=[\s.:#\d])[\s.:#]*([A-Z0-9][A-Z0-9._/-]{{1,29}})(?![A-Z0-9])", re.IGNORECASE)
 
 _AMOUNT = r"\d{1,3}(?:[.,' ]?\d{3})*(?:[.,]\d{2})?(?!\d|[.,]\d)"
 _SIGN = r"(?:€|£|US\$|\$|(?<![A-Z])(?:EUR|USD|GBP)(?![A-Z]))"
 _PER = r"(?:\s?/\s?(?:\d+\s?)?(?:kg|g|l|ml|m|cm|pc|pcs|Stk|St)\b)?"
 _PRICE = re.compile(rf"(?:{_SIGN}\s?{_AMOUNT}|(?<![\d.,]){_AMOUNT}\s?{_SIGN}){_PER}", re.IGNORECASE)
+_CURRENCIES = {"€": "EUR", "EUR": "EUR", "£": "GBP", "GBP": "GBP", "USD": "USD", "US$": "USD"}
+"""A bare $ is the sign of many currencies: which one is not said."""
+_SEVERAL = re.compile(r"\b\d+\s*(?:for|x|\u00d7|pcs|pack|für)\b[^€£$]*$", re.IGNORECASE)
+"""Before a price: it is one for several pieces, 2 for €5."""
+_PIECES = re.compile(
+    r"\b(?:QTY|QUANTITY|MENGE|ANZAHL|ON HAND|IN STOCK|BESTAND)\b\s*[.:=#]*\s*(\d{1,5})(?![\d.,])", re.IGNORECASE
+)
 
 
 def skus(lines: Sequence[TextLine]) -> tuple[str, ...]:
@@ -32,6 +40,28 @@ def prices(lines: Iterable[TextLine]) -> tuple[str, ...]:
     """Return the amounts that carry a currency (€, $, £, EUR, USD, GBP), as printed, each once; `/kg` is kept."""
     found = (" ".join(match[0].split()) for line in lines for match in _PRICE.finditer(line.text))
     return tuple(dict.fromkeys(found))
+
+
+def price_of(text: str) -> Price | None:
+    """Return a printed price as a number; None when it is one for several pieces, or cannot be one.
+
+    Where the last separator has two digits behind it they are hundredths; with three they are thousands.
+    """
+    match = _PRICE.search(text)
+    if match is None or _SEVERAL.search(text[: match.start()]):
+        return None
+    said = " ".join(match[0].split())
+    amount, _, per = said.partition("/")
+    whole, hundredths = re.match(r"(.*?)(?:[.,](\d{2}))?$", re.sub(r"[^\d.,]", "", amount)).groups()  # type: ignore[union-attr]  # matches all
+    sign = re.sub(r"[\d.,' ]", "", amount).upper()
+    minor = int(re.sub(r"\D", "", whole)) * 100 + int(hundredths or 0)
+    return Price(text=said, amount_minor=minor, currency=_CURRENCIES.get(sign), per=per.strip() or None)
+
+
+def pieces(lines: Sequence[TextLine]) -> int | None:
+    """Return the number of pieces that is printed as such (Qty 12, on hand: 7); None without one, or with several."""
+    found = {int(match[1]) for text in _rows(lines) for match in _PIECES.finditer(text)}
+    return found.pop() if len(found) == 1 else None
 
 
 def _rows(lines: Sequence[TextLine]) -> Iterator[str]:

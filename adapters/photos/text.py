@@ -6,8 +6,8 @@ import numpy as np
 from rapidocr import RapidOCR
 from rapidocr.utils.output import RapidOCROutput
 
-from adapters.photos.codes import Box
 from adapters.photos.decode import Photo
+from contracts.inventory import Box
 from contracts.photos import TextLine
 
 SMALLEST_SIDE_PX = 16

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from adapters.products import FuzzyMatcher
 from contracts.errors import Unavailable
 from contracts.ports import Holds
 from readmodel.history import HistoryWriter
@@ -70,7 +71,13 @@ async def worker_on(
     client = await own.connect(
         queue_plugin(providers.blobs, StepObserver("w", buffered.put, Tally(), holds), providers.keys)
     )
-    given = {"blobs": providers.blobs, "reader": providers.reader, "fetcher": providers.fetcher, "history": buffered}
+    given = {
+        "blobs": providers.blobs,
+        "reader": providers.reader,
+        "fetcher": providers.fetcher,
+        "matcher": FuzzyMatcher(),
+        "history": buffered,
+    }
     async with (
         buffered.running(),
         build_worker(client, "photo_processing", given, slots=4, drain=timedelta(seconds=1)),

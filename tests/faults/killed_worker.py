@@ -8,6 +8,7 @@ from datetime import timedelta
 from temporalio.client import Client
 
 from adapters.objects.store import ObjectStore
+from adapters.products import FuzzyMatcher
 from contracts.ports import PhotoReport
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
@@ -32,7 +33,13 @@ async def work(address: str, namespace: str, objects: str, database: str) -> Non
     blobs, history = ObjectStore(objects), BufferedHistory(HistoryWriter(Database(database)))
     plugin = queue_plugin(blobs, StepObserver("deadly", history.put, Tally()), MemoryKeys())
     client = await Client.connect(address, namespace=namespace, plugins=[plugin])
-    given = {"blobs": blobs, "reader": DeadlyReader(), "fetcher": FakeFetcher(), "history": history}
+    given = {
+        "blobs": blobs,
+        "reader": DeadlyReader(),
+        "fetcher": FakeFetcher(),
+        "matcher": FuzzyMatcher(),
+        "history": history,
+    }
     async with history.running(), build_worker(client, "photo_processing", given, 4, timedelta(seconds=1)):
         await asyncio.Event().wait()
 

@@ -45,10 +45,10 @@ async def upload(providers: Providers, *tags: str) -> tuple[PhotoRef, ...]:
 
 
 async def start(
-    client: Client, photos: tuple[PhotoRef, ...], max_attempts: int = 3
+    client: Client, photos: tuple[PhotoRef, ...], max_attempts: int = 3, **asked: Any
 ) -> WorkflowHandle[Any, PhotoResult]:
     head = header(max_attempts)
-    await TemporalEngine(client).start(head, PhotoInput(photos=photos).to_wire())
+    await TemporalEngine(client).start(head, PhotoInput(photos=photos, **asked).to_wire())
     return client.get_workflow_handle_for(PhotoWorkflow.run, head.id)
 
 
@@ -79,6 +79,41 @@ async def test_a_batch_gives_one_reading_per_photo_in_order(
     }  # fmt: skip
     assert [item.key for item in result.items] == ["ean:4006381333931"]
     assert await providers.blobs.get(str(result.photos[1].thumbnail)) == b"webp:shelf"
+
+
+async def test_products_on_the_photos_are_found_and_counted(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    photos = await upload(providers, "ean-4006381333931", "Birch Olive Oil", "damaged")
+    products = [
+        {"id": "tea", "barcode": "4006381333931", "title": "Tea", "quantity": 2},
+        {"id": "oil", "title": "Birch olive oil", "quantity": 1},
+        {"id": "soap", "sku": "S-1"},
+    ]
+
+    async with run_worker(MemoryHistory()):
+        asked: dict[str, Any] = {"sequence_type": "business_inventory", "products": products, "count_labels": True}
+        result = await (await start(client, photos, **asked)).result()
+
+    shelf = result.shelf
+    assert shelf is not None
+    assert [(item.product_id, item.matched_by.value) for item in shelf.items] == [("tea", "barcode"), ("oil", "title")]
+    assert [conflict.code for conflict in shelf.conflicts] == ["large_difference", "not_counted"]
+    assert shelf.missing == ("soap",)
+    assert result.needs_human_review
+
+
+async def test_the_place_of_a_photo_is_told_only_to_those_who_ask_for_it(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    photos = await upload(providers, "placed")
+
+    async with run_worker(MemoryHistory()):
+        results = [await (await start(client, photos, keep_gps=keep)).result() for keep in (False, True)]
+
+    told = [reading.analysis for result in results for reading in result.photos]
+    assert [(one.gps is None, one.gps_removed) for one in told if one] == [(True, True), (False, False)]
+    assert await providers.blobs.get(str(results[0].photos[0].picture)) == b"jpeg:placed"
 
 
 async def test_the_end_is_told_with_everything_the_row_needs(

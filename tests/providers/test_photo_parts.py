@@ -1,16 +1,22 @@
 """The pure parts of the photo reader: labels, retail codes, EXIF, and what bytes begin like."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from adapters.photos.codes import retail_digits
+from adapters.photos.codes import FoundCode, retail_digits
 from adapters.photos.exif import Taken, read_exif
-from adapters.photos.labels import prices, skus
+from adapters.photos.grouping import grouped
+from adapters.photos.labels import pieces, price_of, prices, skus
+from adapters.photos.odometer import odometers
 from adapters.photos.text import without_code_digits
+from adapters.photos.vin import vins
+from adapters.products.matcher import find
 from contracts.images import sniff
-from contracts.photos import TextLine
+from contracts.inventory import Finding, Label, MatchedBy, Product
+from contracts.photos import Code, TextLine
 
 
 def lines(*texts: str) -> list[TextLine]:
@@ -165,3 +171,154 @@ def test_broken_exif_is_absent(broken: dict[str, object]) -> None:
 )
 def test_sniffing_goes_by_the_first_bytes(head: bytes, media_type: str | None) -> None:
     assert sniff(head) == media_type
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "currency", "per"),
+    [
+        ("€ 12,99", 1299, "EUR", None),
+        ("$4.99", 499, None, None),
+        ("USD 1,299.00", 129900, "USD", None),
+        ("1.299 €", 129900, "EUR", None),
+        ("£5 each", 500, "GBP", None),
+        ("€2.60/100 g", 260, "EUR", "100 g"),
+    ],
+)
+def test_a_price_is_a_number_with_what_its_sign_says(
+    text: str, amount: int, currency: str | None, per: str | None
+) -> None:
+    price = price_of(text)
+
+    assert price
+    assert (price.amount_minor, price.currency, price.per) == (amount, currency, per)
+
+
+@pytest.mark.parametrize("text", ["2 for €5", "3 x $2.00", "12,99", "EURO 2026"])
+def test_what_is_not_the_price_of_one_is_none(text: str) -> None:
+    assert price_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [(("Qty: 12",), 12), (("ON HAND 7",), 7), (("Qty 12", "Qty 13"), None), (("Qty 1.5",), None), (("12 pcs",), None)],
+)
+def test_pieces_are_those_that_are_printed_as_such(texts: tuple[str, ...], found: int | None) -> None:
+    assert pieces(lines(*texts)) == found
+
+
+NUMBER, LEFT, BELOW = (100, 100, 300, 140), (40, 100, 90, 140), (100, 150, 300, 190)
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        ([("048213 km", NUMBER)], [(48213, "km", True)]),
+        ([("ODO", LEFT), ("123,456", NUMBER)], [(123456, None, True)]),
+        ([("123456.7mi", NUMBER)], [(123456.7, "mi", True)]),
+        ([("145 820 MILES", NUMBER)], [(145820, "mi", True)]),
+        ([("123456 km", NUMBER), ("TRIP A 234.5 km", BELOW)], [(123456, "km", True)]),
+        ([("123456", NUMBER)], [(123456, None, False)]),
+        ([("20264", NUMBER), ("TRIP", LEFT)], []),
+        ([("TRIP A 1234.5 km", NUMBER)], []),
+        ([("RANGE 4200 km", NUMBER)], []),
+        ([("1O4582 km", NUMBER)], []),
+        ([("104S82 km", NUMBER)], []),
+        ([("80 km/h", NUMBER)], []),
+        ([("120 140 160", NUMBER)], []),
+        ([("120 140", NUMBER)], []),
+        ([("12:45", NUMBER)], []),
+        ([("20/11/2026", NUMBER)], []),
+        ([("0301234567", NUMBER)], []),
+        ([("9999999 km", NUMBER)], []),
+    ],
+)
+def test_only_a_plain_number_is_an_odometers(
+    shown: list[tuple[str, tuple[int, int, int, int]]], found: list[tuple[float, str | None, bool]]
+) -> None:
+    read = odometers([TextLine(text=text, confidence=0.9, box=box) for text, box in shown])
+
+    assert [(one.value, one.unit, one.named) for one in read] == found
+
+
+def test_a_vehicle_is_identified_by_a_number_with_a_right_check_digit() -> None:
+    assert vins(["VIN 1M8GDM9AXKP042788", "I1HGCM82633A004352"]) == ("1M8GDM9AXKP042788", "1HGCM82633A004352")
+    assert vins(["1M8GDM9A1KP042788", "11111111111111111", "1M8GDM9AXKP04278"]) == ()
+
+
+def line(text: str, left: int, top: int, height: int = 30) -> TextLine:
+    return TextLine(text=text, confidence=0.9, box=(left, top, left + 10 * len(text), top + height))
+
+
+def code(value: str, left: int, top: int) -> FoundCode:
+    return FoundCode(Code(format="EAN-13", value=value, ean=value), ((left, top, left + 200, top + 100),))
+
+
+def test_lines_go_to_the_label_they_stand_on() -> None:
+    shown = [
+        line("Green Tea", 0, 0, 50), line("Olive Oil", 600, 0, 50), line("€ 2,49", 0, 60), line("€ 7,99", 600, 60),
+        line("EXIT", 3000, 2000),
+    ]  # fmt: skip
+
+    found = grouped(shown, [code("1", 0, 100), code("2", 600, 100)])
+
+    assert [(one.title, one.codes, [price.amount_minor for price in one.prices]) for one in found] == [
+        ("Green Tea", ("1",), [249]),
+        ("Olive Oil", ("2",), [799]),
+    ]
+
+
+def test_a_label_is_named_by_its_largest_words() -> None:
+    shown = [
+        line("Alder Green", 0, 0, 40),
+        line("Tea", 0, 50, 38),
+        line("keep dry and cool", 0, 90, 10),
+        line("€ 2,49", 0, 110, 60),
+    ]
+
+    (label,) = grouped(shown, [])
+
+    assert (label.title, label.confidence, label.box) == ("Alder Green Tea", 0.9, (0, 0, 110, 170))
+
+
+def product(number: int, **said: Any) -> Product:
+    return Product(id=f"p{number}", **said)
+
+
+SHOP = (
+    product(0, barcode="0036000291452", sku="AG-1O", title="Alder Green Tea 250 g"),
+    product(1, barcode="96385074", sku="BO-2", title="Birch Olive Oil"),
+    product(2, sku="BO-3", title="Birch Olive Oil, large"),
+    product(3, sku="X-1", title="Cedar Hand Soap"),
+    product(4, sku="X-1", title="Cedar Hand Soap"),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "match", "rivals"),
+    [
+        ({"codes": ("036000291452",), "eans": ("036000291452",)}, (0, MatchedBy.BARCODE), ()),
+        ({"codes": ("96385074",), "skus": ("BO-3",)}, (1, MatchedBy.BARCODE), ()),
+        ({"skus": ("bo 3",)}, (2, MatchedBy.SKU), ()),
+        ({"codes": ("BO-2",)}, (1, MatchedBy.SKU), ()),
+        ({"skus": ("AG-10",)}, (0, MatchedBy.SIMILAR_SKU), ()),
+        ({"skus": ("X-1",)}, None, (3, 4)),
+        ({"title": "ALDER GREEN TEA 250g"}, (0, MatchedBy.TITLE), ()),
+        ({"title": "Cedar Hand Soap"}, None, (3, 4)),
+        ({"title": "Cedar Garden Twine"}, None, ()),
+        ({"title": "Tea"}, None, ()),
+        ({}, None, ()),
+    ],
+)
+def test_a_label_is_matched_by_what_is_surest_and_never_to_one_of_several(
+    said: dict[str, Any], match: tuple[int, MatchedBy] | None, rivals: tuple[int, ...]
+) -> None:
+    (found,) = find([Label(confidence=0.9, **said)], SHOP)
+
+    assert (found.match and (found.match.product, found.match.by)) == match
+    assert found.rivals == rivals
+
+
+def test_nothing_is_matched_where_there_is_nothing_to_match() -> None:
+    assert find([Label(title="Alder Green Tea", confidence=0.9)], []) == [Finding()]
+    assert find([], SHOP) == []
+    assert find([Label(title="Tea time", confidence=0.9)], [product(0)]) == [Finding()]

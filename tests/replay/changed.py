@@ -8,7 +8,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from contracts.jobs import JobInput
     from contracts.photos import PhotoInput, PhotoResult
-    from workflows.inventory import take_inventory
+    from workflows.inventory import judged, take_inventory
     from workflows.photos import PhotoWorkflow
 
 
@@ -21,4 +21,5 @@ class OneByOne(PhotoWorkflow):
         return await self.carry_out(job, self._story)
 
     async def _story(self, batch: PhotoInput) -> PhotoResult:
-        return take_inventory([await self._one(index, ref) for index, ref in enumerate(batch.photos)])
+        photos = judged([await self._one(index, ref, batch) for index, ref in enumerate(batch.photos)])
+        return take_inventory(batch, photos)

@@ -18,6 +18,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from adapters.objects.store import ObjectStore
+from adapters.products import FuzzyMatcher
 from contracts.errors import Unavailable
 from contracts.jobs import JobHeader, JobStatus, RetryRequest
 from contracts.photos import PhotoInput, PhotoRef
@@ -52,7 +53,7 @@ class Bench:
     fetcher: FakeFetcher = field(default_factory=FakeFetcher)
     history: MemoryHistory = field(default_factory=MemoryHistory)
 
-    async def start(self, name: str, *photos: PhotoRef, max_attempts: int = 3) -> Handle:
+    async def start(self, name: str, *photos: PhotoRef, max_attempts: int = 3, **asked: Any) -> Handle:  # Any: payload
         header = JobHeader(
             id=job_id(TENANT, TYPE, name),
             tenant_id=TENANT,
@@ -60,7 +61,7 @@ class Bench:
             max_attempts=max_attempts,
             created_at=datetime.now(UTC),
         )
-        await TemporalEngine(self.client).start(header, PhotoInput(photos=photos).to_wire())
+        await TemporalEngine(self.client).start(header, PhotoInput(photos=photos, **asked).to_wire())
         return self.client.get_workflow_handle(header.id)
 
     async def upload(self, tag: str) -> PhotoRef:
@@ -83,6 +84,12 @@ async def plain(bench: Bench) -> Handle:
         await bench.upload("damaged"),
     )
     return await bench.start("plain", *photos)
+
+
+async def matched(bench: Bench) -> Handle:
+    """One photo, compared with the tenant's products."""
+    product = {"id": "tea", "barcode": "4006381333931"}
+    return await bench.start("matched", await bench.upload("ean-4006381333931"), products=[product])
 
 
 async def retried(bench: Bench) -> Handle:
@@ -113,7 +120,7 @@ async def cancelled(bench: Bench) -> Handle:
     return handle
 
 
-STORIES: tuple[Callable[[Bench], Awaitable[Handle]], ...] = (plain, retried, dead, cancelled)
+STORIES: tuple[Callable[[Bench], Awaitable[Handle]], ...] = (plain, matched, retried, dead, cancelled)
 
 
 async def record() -> None:
@@ -141,7 +148,13 @@ async def _bench(address: str) -> AsyncIterator[Bench]:
     plugin = queue_plugin(blobs, StepObserver("recorder", buffered.put, tally))
     client = await Client.connect(address, plugins=[plugin], identity="recorder")
     bench = Bench(client, blobs, history=history)
-    given = {"blobs": blobs, "reader": bench.reader, "fetcher": bench.fetcher, "history": buffered}
+    given = {
+        "blobs": blobs,
+        "reader": bench.reader,
+        "fetcher": bench.fetcher,
+        "matcher": FuzzyMatcher(),
+        "history": buffered,
+    }
     async with buffered.running(), build_worker(client, TYPE, given, slots=4, drain=timedelta(seconds=1)):
         yield bench
 
