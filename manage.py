@@ -12,7 +12,8 @@ from readmodel.audit import AuditLog
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.jobs import JobQueries
-from readmodel.tenant_keys import KeyBook, KeyRing
+from readmodel.sealing import Sealing
+from readmodel.tenant_keys import KeyBook, key_ring
 from telemetry import set_up_logging
 from temporal.client import connect
 from temporal.dependencies import TemporalJobs
@@ -23,7 +24,7 @@ from temporal.plugin import queue_plugin
 async def reconcile(settings: Settings, *, deep: bool, close_lost: bool) -> str:
     """Rebuild or repair the read model from all that Temporal keeps, and say what was done."""
     database = Database(settings.database)
-    keys = KeyRing(KeyBook(database, key_wrapper(settings)))
+    keys = key_ring(database, key_wrapper(settings))
     client = await connect([queue_plugin(blob_store(settings), keys=keys)])
     try:
         await database.migrate()
@@ -94,6 +95,17 @@ async def rewrap_keys(settings: Settings) -> str:
     return f"{count} keys wrapped anew; older master keys are not needed any more"
 
 
+async def seal(settings: Settings) -> str:
+    """Seal what was kept before there were keys."""
+    database = Database(settings.database)
+    key_ring(database, key_wrapper(settings))
+    try:
+        count = await Sealing(database).run()
+    finally:
+        await database.close()
+    return f"{count} rows sealed; nothing that jobs are told or tell is readable in the tables any more"
+
+
 def main() -> None:
     """Run one command."""
     parser = argparse.ArgumentParser(description="Commands for operators. Settings come from SPACES_… and TEMPORAL_….")
@@ -111,6 +123,7 @@ def main() -> None:
     rotate = commands.add_parser("rotate-key", help="have a tenant's payloads encrypted with a new key from now on")
     rotate.add_argument("tenant", help="the tenant, or * for the platform's own")
     commands.add_parser("rewrap-keys", help="wrap the tenants' keys with the first of the SPACES_MASTER_KEYs")
+    commands.add_parser("seal", help="encrypt the payloads, results and secrets that were kept before there were keys")
     arguments = parser.parse_args()
     settings = load_settings()
     set_up_logging("WARNING", "text")
@@ -120,6 +133,8 @@ def main() -> None:
         call = rotate_key(settings, arguments.tenant)
     elif arguments.command == "rewrap-keys":
         call = rewrap_keys(settings)
+    elif arguments.command == "seal":
+        call = seal(settings)
     elif arguments.command == "verify-audit":
         call = verify_audit(settings, arguments.witness)
     else:

@@ -28,7 +28,7 @@ from readmodel.alerts import AlertBook
 from readmodel.database import Database
 from readmodel.pauses import Pauses
 from readmodel.payments import PaymentBook
-from readmodel.tenant_keys import KeyBook, KeyRing
+from readmodel.tenant_keys import key_ring
 from telemetry import set_up_logging, set_up_tracing
 from temporal.client import connect
 from temporal.inline import inline_steps
@@ -48,7 +48,7 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
     """Give the application with all that runs beside it; neither Temporal nor the database need answer yet."""
     tracing = set_up_tracing("spaces-api")
     blobs, database = blob_store(settings), Database(settings.database)
-    keys = KeyRing(KeyBook(database, key_wrapper(settings)))
+    keys = key_ring(database, key_wrapper(settings))
     client = await connect([*tracing, queue_plugin(blobs, keys=keys)], lazy=True)
     money = payment_provider(settings)
     services, relay = services_of(settings, client, blobs, database, money)

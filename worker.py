@@ -41,7 +41,7 @@ from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
 from readmodel.payments import PaymentBook
 from readmodel.retention import Retention
-from readmodel.tenant_keys import KeyBook, KeyRing, KeyShredder
+from readmodel.tenant_keys import KeyShredder, key_ring
 from readmodel.waiting import Waiting
 from readmodel.workers import WorkerRegistry
 from telemetry import set_up_logging, set_up_tracing
@@ -78,7 +78,7 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
     database, blobs, tally = Database(settings.database), blob_store(settings), Tally()
     history, drain = BufferedHistory(HistoryWriter(database)), timedelta(seconds=settings.drain_seconds)
     holds = PauseWatch(Pauses(database))
-    keys = KeyRing(KeyBook(database, key_wrapper(settings)))
+    keys = key_ring(database, key_wrapper(settings))
     plugin = queue_plugin(blobs, StepObserver(name, history.put, tally, holds), keys)
     client = await connect_when_up([*set_up_tracing("spaces-worker"), plugin], stop, identity=name)
     if client is None:

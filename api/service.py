@@ -29,7 +29,7 @@ from contracts.ports import JobHistory
 from contracts.values import ALL_TENANTS
 from readmodel.dead_letters import DeadFilter
 from readmodel.filters import JobFilter
-from readmodel.jobs import JobQueries
+from readmodel.jobs import Detail, JobQueries
 from temporal.engine import TemporalEngine
 from temporal.registry import JobType, find_job_type
 
@@ -82,7 +82,9 @@ class QueueService:
         """Return the job with what is true of it now; see `Lookup.find`."""
         return _shown(caller, await self._lookup.find(caller, job_id))
 
-    async def list_jobs(self, caller: Caller, wanted: JobFilter, limit: int, cursor: str | None) -> Listed:
+    async def list_jobs(
+        self, caller: Caller, wanted: JobFilter, limit: int, cursor: str | None, detail: Detail = Detail.ALL
+    ) -> Listed:
         """Return a page of jobs, newest first, and the cursor of the next.
 
         Raises:
@@ -93,7 +95,9 @@ class QueueService:
             if wanted.tenant_id not in {None, caller.sees}:
                 return [], None
             wanted = replace(wanted, tenant_id=caller.sees)
-        jobs, following = await self._queries.list(wanted, limit, cursor)
+        jobs, following = await self._queries.list(
+            wanted, limit, cursor, detail if caller.may(Right.PAYLOADS_READ) else Detail.NONE
+        )
         return [_shown(caller, job) for job in jobs], following
 
     async def get_active_jobs(self, caller: Caller, limit: int, cursor: str | None = None) -> Listed:

@@ -11,6 +11,9 @@ from pydantic import Field
 from contracts.jobs import Job, JobFailure, JobHeader, JobStatus, Priority, Progress
 from contracts.values import Instant, WireModel
 
+ERROR_KINDS = frozenset({"step_failed", "failed", "dead"})
+"""Kinds of events whose message repeats an error's words, which may quote a payload."""
+
 
 class JobEvent(WireModel):
     """One thing that happened to a job."""

@@ -40,6 +40,14 @@ class UtcInstant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+def clean_text(text: str) -> str:
+    """Return the text with U+FFFD in the place of each NUL and lone surrogate."""
+    if text.isascii() and "\0" not in text:
+        return text
+    whole = text.replace("\0", "\ufffd")
+    return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in whole)
+
+
 class CleanText(TypeDecorator[str]):
     """Text that every database takes: NUL and lone surrogates become U+FFFD.
 
@@ -51,10 +59,7 @@ class CleanText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Return the text without what PostgreSQL refuses."""
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        whole = value.replace("\0", "\ufffd")
-        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in whole)
+        return None if value is None else clean_text(value)
 
     @property
     def python_type(self) -> type[Any]:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from readmodel.engines import LOCK_SECONDS, POSTGRES_CONNECTIONS, SQLITE_CONNECTIONS, database_url, make_engine
 from readmodel.outages import told_outages
 from readmodel.turns import Turns
+from readmodel.vault import Vault
 
 OPEN_SECONDS = 2.1
 """A frozen server is found out here, by the probe of a pooled connection or by a new one."""
@@ -26,6 +27,8 @@ READ_SECONDS = 5.0
 class Database:
     """One database, by URL: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://…`. Connects when first used.
 
+    vault: seals what is confidential in its tables; without keys until `tenant_keys.key_ring` gives it some
+
     Raises:
         ValueError: The URL names neither a SQLite file nor a PostgreSQL database.
     """
@@ -33,6 +36,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = database_url(url)
         self._engine = make_engine(self._url)
+        self.vault = Vault()
         self._readers = self._writers = Turns(POSTGRES_CONNECTIONS)
         if self._engine.dialect.name == "sqlite":
             # one writer: those of this process queue up in order, instead of polling for the file's lock

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.jobs import JobFailure, JobStatus
 from readmodel.cursors import from_cursor, to_cursor
 from readmodel.database import Database
-from readmodel.documents import from_text
 from readmodel.tables import JobRow
 
 TENANTS_NAMED = 20
@@ -95,7 +94,10 @@ class DeadLetters:
             keys = [row.key for row in rows[:limit]]
             samples = {row.key: row for row in (await connection.execute(_samples(wanted, keys))).all()}
             tenants = await _tenants(connection, wanted, keys)
-        groups = [_group(row, samples[row.key], tenants[row.key]) for row in rows[:limit] if row.key in samples]
+        known = [row for row in rows[:limit] if row.key in samples]
+        vault = self._database.vault
+        failures = {key: await vault.failure(sample.id, sample.error) for key, sample in samples.items()}
+        groups = [_group(row, samples[row.key], failures[row.key], tenants[row.key]) for row in known]
         last = rows[limit - 1] if len(rows) > limit else None
         return groups, to_cursor(last.last_seen_at, last.key) if last else None
 
@@ -135,12 +137,11 @@ async def _tenants(connection: AsyncConnection, wanted: DeadFilter, keys: Sequen
     return named
 
 
-def _group(row: Row[Any], sample: Row[Any], tenants: Sequence[str]) -> ErrorGroup:
-    failure = from_text(sample.error)
+def _group(row: Row[Any], sample: Row[Any], failure: JobFailure | None, tenants: Sequence[str]) -> ErrorGroup:
     return ErrorGroup(
         fingerprint=row.key,
         job_type=sample.job_type,
-        failure=None if failure is None else JobFailure.model_validate(failure),
+        failure=failure,
         count=row.jobs,
         tenants=tuple(tenants),
         tenant_count=row.tenants,

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.alerts import WEBHOOK_DISABLED, WEBHOOK_FAILING, Severity
+from contracts.errors import NotFound
 from contracts.ports import DueDelivery
 from contracts.values import ALL_TENANTS, Instant, WireModel
 from contracts.webhooks import DeliveryStatus, Outcome, WebhookAnswer, WebhookPost
@@ -17,10 +18,13 @@ from readmodel.alerts import keep_alert, resolve_alerts
 from readmodel.database import Database
 from readmodel.paging import newest_first
 from readmodel.tables import AlertRow, WebhookDeliveryRow, WebhookRow
+from readmodel.webhooks import opened_secret
 
 _ROW = WebhookDeliveryRow
 _GONE = "the endpoint answered 410: it asks not to be called any more"
-_DUE = select(_ROW.id, _ROW.webhook_id, _ROW.attempts, _ROW.body, WebhookRow.url, WebhookRow.secret)
+_UNSIGNED = "its secret cannot be read any more, because its key was destroyed: register the endpoint anew"
+_DUE = select(_ROW.id, _ROW.webhook_id, _ROW.attempts, _ROW.body, WebhookRow.url)
+_DUE = _DUE.add_columns(WebhookRow.secret, WebhookRow.tenant_id)
 _DUE = _DUE.join(WebhookRow, WebhookRow.id == _ROW.webhook_id)
 _TOLD = update(_ROW.__table__).where(_ROW.id == bindparam("told_id"))  # type: ignore[arg-type]  # it is a Table
 _TOLD = _TOLD.where(_ROW.next_try_at.is_not(None))  # what somebody else delivered meanwhile stays delivered
@@ -91,7 +95,10 @@ class Deliveries:
             return (await connection.scalars(query.order_by(func.min(_ROW.next_try_at)).limit(limit))).all()
 
     async def claim(self, webhook_id: str, now: datetime, until: datetime, limit: int) -> Sequence[DueDelivery]:
-        """Take some of an endpoint's due deliveries, first those of old; nobody else is given them until then."""
+        """Take some of an endpoint's due deliveries, first those of old; nobody else is given them until then.
+
+        An endpoint whose secret cannot be read any more is disabled: nothing goes out unsigned.
+        """
         mine = (_ROW.webhook_id == webhook_id, _ROW.next_try_at <= now, WebhookRow.disabled_at.is_(None))
         query = _DUE.where(*mine).order_by(_ROW.next_try_at, _ROW.created_at, _ROW.id).limit(limit)
         async with self._database.write() as connection:
@@ -100,8 +107,14 @@ class Deliveries:
             rows = (await connection.execute(query)).all()
             taken = update(_ROW).where(_ROW.id.in_([row.id for row in rows]))
             await connection.execute(taken.values(attempts=_ROW.attempts + 1, next_try_at=until, last_try_at=now))
+        try:
+            secret = await opened_secret(self._database.vault, webhook_id, rows[0]) if rows else ""
+        except NotFound:
+            async with self._database.write() as connection:
+                await _disable(connection, webhook_id, now, _UNSIGNED)
+            return []
         return [
-            DueDelivery(row.id, row.webhook_id, row.attempts + 1, WebhookPost(row.url, row.secret, row.id, row.body))
+            DueDelivery(row.id, webhook_id, row.attempts + 1, WebhookPost(row.url, secret, row.id, row.body))
             for row in rows
         ]
 
@@ -132,7 +145,7 @@ def _endpoint(told: Told) -> str:
 async def _judge(connection: AsyncConnection, webhook_id: str, outcomes: Sequence[Told], now: datetime) -> None:
     """Disable an endpoint that is gone, and alert its owner while deliveries to it are given up."""
     if any(answer.gone for _, answer, _ in outcomes):
-        await _disable(connection, webhook_id, now)
+        await _disable(connection, webhook_id, now, _GONE)
     elif any(answer.taken for _, answer, _ in outcomes):
         await resolve_alerts(connection, now, AlertRow.key == f"{WEBHOOK_FAILING}:{webhook_id}")
     elif lost := [answer for _, answer, became in outcomes if became.status is DeliveryStatus.FAILED]:
@@ -141,12 +154,12 @@ async def _judge(connection: AsyncConnection, webhook_id: str, outcomes: Sequenc
         await _alert(connection, WEBHOOK_FAILING, webhook_id, whose, words, now)
 
 
-async def _disable(connection: AsyncConnection, webhook_id: str, now: datetime) -> None:
+async def _disable(connection: AsyncConnection, webhook_id: str, now: datetime, reason: str) -> None:
     """Call an endpoint no more, and say so once; what waits for it stays and goes out when it is enabled."""
     still = update(WebhookRow).where(WebhookRow.id == webhook_id, WebhookRow.disabled_at.is_(None))
-    off = still.values(disabled_at=now, disabled_reason=_GONE).returning(WebhookRow.tenant_id)
+    off = still.values(disabled_at=now, disabled_reason=reason).returning(WebhookRow.tenant_id)
     if whose := await connection.scalar(off):
-        words = f"the webhook {webhook_id} is disabled: {_GONE}"
+        words = f"the webhook {webhook_id} is disabled: {reason}"
         await _alert(connection, WEBHOOK_DISABLED, webhook_id, whose, words, now)
 
 

@@ -1,13 +1,26 @@
 """Documents: payloads, results and errors as JSON text.
 
-Every payload, result and error passes through these two functions on its way in and out of the database,
-so that this is the one place to encrypt them.
+Every payload, result and error passes through these functions on its way in and out of the database; `vault.py` seals
+what they make.
 """
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import to_jsonable_python
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A document as its column has it, sealed or not, for whoever only moves it on: it is neither opened nor parsed."""
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def of(cls, text: str | None) -> "Stored | None":
+        """Return the document of a column; None for an empty one."""
+        return None if text is None else cls(text)
 
 
 def to_text(value: Any) -> str:

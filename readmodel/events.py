@@ -7,10 +7,13 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.history import JobChange, JobEvent
+from contracts.errors import NotFound
+from contracts.history import ERROR_KINDS, JobChange, JobEvent
 from contracts.jobs import JobStatus
+from contracts.values import tenant_of
 from readmodel.rows import insert_into
 from readmodel.tables import JobEventRow
+from readmodel.vault import Sealer, Vault, of_job
 
 _LOCK = 7_306_551_902_717
 """PostgreSQL advisory lock of whoever appends events; any number that nobody else uses."""
@@ -28,7 +31,9 @@ class StoredEvent:
     event: JobEvent
 
 
-async def append_events(connection: AsyncConnection, told: Sequence[tuple[JobChange, JobStatus | None]]) -> None:
+async def append_events(
+    connection: AsyncConnection, told: Sequence[tuple[JobChange, JobStatus | None]], sealer: Sealer
+) -> None:
     """Append the events of the changes; those that are there already stay as they are.
 
     On PostgreSQL the lock is held from before the ids are drawn until after the commit. Without it a later id could
@@ -37,7 +42,7 @@ async def append_events(connection: AsyncConnection, told: Sequence[tuple[JobCha
 
     told: each change with the job's status after it, None when the change did not set it
     """
-    rows = [row for change, status in told for row in _rows(change, status)]
+    rows = [row for change, status in told for row in _rows(change, status, sealer)]
     if not rows:
         return
     if connection.dialect.name == "postgresql":
@@ -46,21 +51,33 @@ async def append_events(connection: AsyncConnection, told: Sequence[tuple[JobCha
     await connection.execute(insert, rows)
 
 
-def stored_event(row: Row[Any]) -> StoredEvent:
-    """Return the event in a row of all event columns."""
+async def stored_event(vault: Vault, row: Row[Any]) -> StoredEvent:
+    """Return the event in a row of all event columns; words that cannot be read any more are missing.
+
+    Raises:
+        Unavailable: A key cannot be read now.
+    """
+    said = {name: getattr(row, name) for name in JobEvent.model_fields}
+    try:
+        said["message"] = await vault.open(tenant_of(row.job_id), of_job(row.job_id, row.key), row.message)
+    except NotFound:
+        said["message"] = row.kind
     return StoredEvent(
         id=row.id,
         job_id=row.job_id,
         tenant_id=row.tenant_id,
         job_type=row.job_type,
         status=JobStatus(row.status) if row.status else None,
-        event=JobEvent(**{name: getattr(row, name) for name in JobEvent.model_fields}),
+        event=JobEvent(**said),
     )
 
 
-def _rows(change: JobChange, status: JobStatus | None) -> list[dict[str, Any]]:
+def _rows(change: JobChange, status: JobStatus | None, sealer: Sealer) -> list[dict[str, Any]]:
     job = {"job_id": change.job_id, "tenant_id": change.tenant_id, "job_type": change.job_type}
     rows = [{**job, **dict(event), "status": None} for event in change.events]
+    for row in rows:
+        if row["kind"] in ERROR_KINDS:
+            row["message"] = sealer.of_job(change.job_id, row["key"], row["message"])
     if rows:
         rows[-1]["status"] = status
     return rows

@@ -15,12 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.audit import SYSTEM, AuditAction, Author, Deed
 from contracts.errors import InvalidInput
 from contracts.flows import FlowAccepted, FlowEdge, FlowJob, FlowSummary, FlowView, flow_status
-from contracts.jobs import JobStatus, Progress
+from contracts.jobs import JobFailure, JobStatus, Progress
 from contracts.values import job_type_of
 from readmodel.audit import record
 from readmodel.claims import claim, key_values, known_claims, used_otherwise
 from readmodel.database import Database
-from readmodel.documents import from_text
 from readmodel.intake import Submission, accept_jobs
 from readmodel.paging import newest_first
 from readmodel.rows import insert_into
@@ -87,6 +86,7 @@ class Flows:
         Raises:
             InvalidInput: The key, or the id of a job, was used for another request.
         """
+        sealer = await self._database.vault.sealer([flow.tenant_id])
         async with self._database.write() as connection:
             claims = [key_values((flow.tenant_id, flow.key), flow.request_hash, flow.id)] if flow.key else []
             mine = await claim(connection, claims)
@@ -94,7 +94,7 @@ class Flows:
                 return known, False
             if not await _insert(connection, flow):
                 return await _same(connection, flow, jobs), False
-            for answer in await accept_jobs(connection, jobs, timedelta(0)):
+            for answer in await accept_jobs(connection, jobs, timedelta(0), sealer):
                 if isinstance(answer, InvalidInput):
                     raise answer
                 if answer.replayed:  # a job that was submitted by itself, under the id that this one would have
@@ -111,7 +111,8 @@ class Flows:
             if row is None:
                 return None
             jobs = (await connection.execute(select(*_SHORT).where(JobRow.flow_id == flow_id))).all()
-        return _view(row, {job.id: job for job in jobs})
+        errors = {job.id: await self._database.vault.failure(job.id, job.error) for job in jobs}
+        return _view(row, {job.id: job for job in jobs}, errors)
 
     async def list(
         self, tenant_id: str | None, limit: int, cursor: str | None = None
@@ -197,10 +198,12 @@ def _summary(row: Row[Any], counts: dict[JobStatus, int], last_end: datetime | N
     }
 
 
-def _view(row: Row[Any], jobs: dict[str, Row[Any]]) -> FlowView:
+def _view(row: Row[Any], jobs: dict[str, Row[Any]], errors: dict[str, JobFailure | None]) -> FlowView:
     names = {job_id: ref for ref, job_id in row.refs.items()}
     shown = tuple(
-        _job(ref, job_id, jobs.get(job_id), names).model_copy(update={"compensates": ref in row.compensations})
+        _job(ref, job_id, jobs.get(job_id), names, errors.get(job_id)).model_copy(
+            update={"compensates": ref in row.compensations}
+        )
         for ref, job_id in row.refs.items()
     )
     counts: dict[JobStatus, int] = defaultdict(int)
@@ -212,11 +215,11 @@ def _view(row: Row[Any], jobs: dict[str, Row[Any]]) -> FlowView:
     return FlowView(**_summary(row, dict(counts), max(ends, default=None)), jobs=shown, edges=edges)
 
 
-def _job(ref: str, job_id: str, row: Row[Any] | None, names: dict[str, str]) -> FlowJob:
+def _job(ref: str, job_id: str, row: Row[Any] | None, names: dict[str, str], error: JobFailure | None) -> FlowJob:
     known: dict[str, Any] = {"ref": ref, "id": job_id, "job_type": job_type_of(job_id)}
     if row is None:
         return FlowJob(**known)
     same = ("status", "priority", "attempts", "created_at", "processed_at", "completed_at", "progress")
     known |= {name: getattr(row, name) for name in same}
     depends_on = tuple(names[other] for other in row.depends_on if other in names)
-    return FlowJob(**known, depends_on=depends_on, error=from_text(row.error))
+    return FlowJob(**known, depends_on=depends_on, error=error)

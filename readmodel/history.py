@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.history import JobChange
 from contracts.jobs import JobHeader, JobStatus
+from contracts.values import tenant_of
 from readmodel.announcements import Announcements
 from readmodel.database import Database
 from readmodel.documents import document
@@ -28,6 +29,7 @@ from readmodel.rows import (
     wait_values,
 )
 from readmodel.tables import JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
+from readmodel.vault import Sealer
 
 _COUNTED = (JobRow.job_type, JobRow.tenant_id, JobRow.created_at, JobRow.run_at, JobRow.slot_at)
 # made once: making a statement takes longer than the database needs for it
@@ -56,32 +58,32 @@ class HistoryWriter:
         """
         if not changes:
             return
+        sealer = await self._database.vault.sealer(tenant_of(change.job_id) for change in changes)
         async with self._database.write() as connection:
             after: dict[int, JobStatus | None] = {}
             ends, news = RollUps(), Announcements()
             for job_id, group in groupby(sorted(enumerate(changes), key=_job_id), key=_job_id):
-                after |= await _apply_to_job(connection, job_id, dict(group), ends, news)
+                after |= await _apply_to_job(connection, job_id, dict(group), ends, news, sealer)
             told = [(change, after[place]) for place, change in enumerate(changes) if place in after]
             await news.write(connection)
-            await append_events(connection, told)
+            await append_events(connection, told, sealer)
             await ends.write(connection)
 
 
-async def insert_job(connection: AsyncConnection, header: JobHeader, state: JobState, payload: str | None) -> bool:
-    """Add a job's row, tags and dependencies; return False when there is one already, which stays as it is."""
-    return bool(await insert_jobs(connection, [(header, state, payload)]))
-
-
-async def insert_jobs(connection: AsyncConnection, jobs: Sequence[tuple[JobHeader, JobState, str | None]]) -> set[str]:
+async def insert_jobs(
+    connection: AsyncConnection, jobs: Sequence[tuple[JobHeader, JobState, str | None]], sealer: Sealer
+) -> set[str]:
     """Add the rows, tags and dependencies of jobs, no two with one id; return the ids of those that are new.
 
     A job that is there already stays as it is.
+
+    jobs: each with its payload, sealed
     """
     if not jobs:
         return set()
     ordered = sorted(jobs, key=lambda job: job[0].id)  # see above: the order in which locks are taken
     rows = [
-        {**header_values(header), **state_values(header.job_type, state), "payload": payload}
+        {**header_values(header), **state_values(header.id, header.job_type, state, sealer), "payload": payload}
         for header, state, payload in ordered
     ]
     insert = insert_into(connection, JobRow).on_conflict_do_nothing(index_elements=["id"]).returning(JobRow.id)
@@ -104,18 +106,20 @@ async def _apply_to_job(
     changes: dict[int, JobChange],
     ends: RollUps,
     news: Announcements,
+    sealer: Sealer,
 ) -> dict[int, JobStatus | None]:
     """Write the changes of one job, by their place; return the status that each one set, nothing for a removed job."""
     header = next((change.header for change in changes.values() if change.header), None)
-    payload = next((document(change.payload) for change in changes.values() if change.payload is not None), None)
-    edited = next((document(c.new_payload) for c in reversed(changes.values()) if c.new_payload is not None), None)
+    payload = next((change.payload for change in changes.values() if change.payload is not None), None)
+    edited = next((c.new_payload for c in reversed(changes.values()) if c.new_payload is not None), None)
     known = await _lock(connection, job_id)
     if known is None and await _was_removed(connection, job_id, header, changes):
         return {}
     if known is None and header is not None:
         begun = await _told_before(connection, job_id)
         state, statuses = _fold(_fold(accepted_state(header), begun)[0], changes)
-        if await insert_job(connection, header, state, edited or payload):
+        kept = sealer.of_job(job_id, "payload", document(payload if edited is None else edited))
+        if await insert_jobs(connection, [(header, state, kept)], sealer):
             ends.replace(None, end_of(header, state))
             news.turned(job_id, None, state.status)
             return statuses | {p: c.status for p, c in changes.items() if c.status is JobStatus.PENDING}
@@ -124,7 +128,13 @@ async def _apply_to_job(
         return {place: change.status for place, change in changes.items()}
     before = state_of(known)
     state, statuses = _fold(before, changes)
-    await _update(connection, known, before, state, edited or (payload if known.payload_missing else None))
+    if edited is None and known.payload_missing:
+        edited = payload
+    values = state_values(job_id, known.job_type, state, sealer) if state != before else {}
+    if edited is not None:
+        values["payload"] = sealer.of_job(job_id, "payload", document(edited))
+    if values:
+        await connection.execute(_UPDATE, {**values, "known_id": job_id})
     ends.replace(end_of(known, before), end_of(known, state))
     news.turned(job_id, before.status, state.status)
     return statuses
@@ -159,16 +169,6 @@ async def _told_before(connection: AsyncConnection, job_id: str) -> dict[int, Jo
 async def _lock(connection: AsyncConnection, job_id: str) -> Row[Any] | None:
     """Return a job's state, with what it counts by and whether its payload is missing, and keep others out."""
     return (await connection.execute(_LOCK, {"known_id": job_id})).one_or_none()
-
-
-async def _update(
-    connection: AsyncConnection, known: Row[Any], before: JobState, state: JobState, payload: str | None
-) -> None:
-    values = state_values(known.job_type, state) if state != before else {}
-    if payload is not None:
-        values["payload"] = payload
-    if values:
-        await connection.execute(_UPDATE, {**values, "known_id": known.id})
 
 
 def _fold(state: JobState, changes: dict[int, JobChange]) -> tuple[JobState, dict[int, JobStatus | None]]:

@@ -5,10 +5,9 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 
 from contracts.inline import LEASE, InlineOutcome
-from contracts.jobs import JobFailure, JobStatus
+from contracts.jobs import JobStatus
 from readmodel.columns import utc_now
 from readmodel.database import Database
-from readmodel.documents import from_text
 from readmodel.tables import JobRow, OutboxRow
 
 
@@ -45,7 +44,8 @@ class InlineRecord:
             row = (await connection.execute(job)).one_or_none()
             running = (await connection.execute(leased)).one_or_none()
         if row and row.status == JobStatus.COMPLETED:
-            return InlineOutcome(state="done", result=from_text(row.result))
+            result = await self._database.vault.document(job_id, "result", row.result)
+            return InlineOutcome(state="done", result=result)
         if row and row.status == JobStatus.FAILED:
-            return InlineOutcome(state="failed", failure=JobFailure.model_validate(from_text(row.error)))
+            return InlineOutcome(state="failed", failure=await self._database.vault.failure(job_id, row.error))
         return InlineOutcome(state="running" if running else "free")

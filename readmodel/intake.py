@@ -4,36 +4,44 @@ Locks are taken in one order: callers' keys, lines of turns, rows of jobs, the l
 end of the audit log.
 """
 
+import logging
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Row, case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.audit import SYSTEM, AuditAction, Author, Deed
-from contracts.errors import InvalidInput
+from contracts.errors import InvalidInput, NotFound
 from contracts.gathering import Gathered
 from contracts.history import JobChange
 from contracts.jobs import JobHeader, Priority
 from contracts.limits import Pace
+from contracts.values import tenant_of
 from readmodel.audit import record
 from readmodel.claims import Claim, claim, key_values, known_claims, release, used_otherwise
+from readmodel.columns import utc_now
 from readmodel.database import Database
-from readmodel.documents import document, from_text, to_text
+from readmodel.documents import Stored, document, to_text
 from readmodel.events import append_events
 from readmodel.history import insert_jobs
 from readmodel.merge import JobState, accepted_state, merge
 from readmodel.rows import header_of, insert_into
 from readmodel.slots import with_slots
 from readmodel.tables import IdempotencyKeyRow, JobRow, OutboxRow
+from readmodel.vault import Sealer
+
+log = logging.getLogger("spaces.intake")
 
 START_GRACE = timedelta(seconds=2)
 """How long a job is left to the request that brought it, before the relay may start it."""
 RELAY_LEASE = timedelta(seconds=10)
 """How long a relay has for the jobs it took, before another one may take them."""
+UNREADABLE_WAIT = timedelta(hours=1)
+"""After that a job whose payload could not be read is looked at again: a master key may have been missing."""
 MANY = 100
 """How many jobs to accept in one transaction: enough to share its cost, few enough to keep nobody waiting."""
 
@@ -78,6 +86,7 @@ class OutboxEntry:
 
 Answer = AcceptedJob | InvalidInput
 """What came of a submission: its job, or why it was refused."""
+AnswerT = TypeVar("AnswerT", bound=Answer | None)
 
 
 class Intake:
@@ -122,13 +131,13 @@ class Intake:
 
         submissions: up to `MANY`, no two with one job id or one key
         """
-        async with self._database.write() as connection:
-            return await accept_jobs(connection, submissions, timedelta(0))
+        return await self._accepted(submissions, timedelta(0))
 
     async def repeated(self, submissions: Sequence[Submission]) -> list[Answer | None]:
         """Return for each what its key made before, or that it was used otherwise; None when it may be new."""
         async with self._database.read() as connection:
-            return await _repeated(connection, submissions, {each.claim for each in submissions if each.claim})
+            known = await _repeated(connection, submissions, {each.claim for each in submissions if each.claim})
+        return [await self._opened(answer) for answer in known]
 
     async def remember(self, tenant_id: str, key: str, request_hash: str, resource_id: str) -> str | None:
         """Keep what a caller's key made; return what it made before, None when the key is new.
@@ -168,14 +177,14 @@ class Intake:
             if rows:
                 mine = update(OutboxRow).where(OutboxRow.job_id.in_([row.job_id for row in rows]))
                 await connection.execute(mine.values(next_try_at=now + RELAY_LEASE))
-        return [_entry(row) for row in rows]
+        return [entry for row in rows if (entry := await self._entry(row))]
 
     async def waiting(self, job_id: str) -> OutboxEntry | None:
         """Return the job if it is not known to be started."""
         query = select(OutboxRow.__table__).where(OutboxRow.job_id == job_id)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _entry(row)
+        return None if row is None else await self._entry(row)
 
     async def postpone(self, job_ids: Sequence[str], error: str, until: datetime) -> None:
         """Note why jobs could not be started, and when to try again."""
@@ -195,8 +204,35 @@ class Intake:
             return (await connection.execute(old)).rowcount
 
     async def _accept_together(self, submissions: Sequence[Submission]) -> list[Answer]:
+        return await self._accepted(submissions, START_GRACE)
+
+    async def _accepted(self, submissions: Sequence[Submission], grace: timedelta) -> list[Answer]:
+        sealer = await self._database.vault.sealer(tenant_of(each.header.id) for each in submissions)
         async with self._database.write() as connection:
-            return await accept_jobs(connection, submissions, START_GRACE)
+            answers = await accept_jobs(connection, submissions, grace, sealer)
+        return [await self._opened(answer) for answer in answers]
+
+    async def _opened(self, answer: AnswerT) -> AnswerT:
+        """Return an answer with the payload that its row has; without it when that cannot be read any more."""
+        if not (isinstance(answer, AcceptedJob) and isinstance(answer.payload, Stored)):
+            return answer
+        try:
+            payload = await self._database.vault.document(answer.header.id, "payload", answer.payload.text)
+        except NotFound:
+            payload = None
+        return replace(answer, payload=payload)
+
+    async def _entry(self, row: Row[Any]) -> OutboxEntry | None:
+        """Return a job to be started; None, and put off, when its payload cannot be read any more."""
+        header = JobHeader.model_validate_json(row.header)
+        try:
+            return OutboxEntry(
+                header, await self._database.vault.document(header.id, "payload", row.payload), row.tries
+            )
+        except NotFound as error:
+            log.warning("%s is not started: %s", header.id, error)
+            await self.postpone([header.id], str(error), utc_now() + UNREADABLE_WAIT)
+            return None
 
     async def _started_together(self, job_ids: Sequence[str]) -> list[None]:
         await self.started(*job_ids)
@@ -208,13 +244,18 @@ def _names(submission: Submission) -> set[Hashable]:
     return {submission.header.id, *([submission.claim] if submission.claim else [])}
 
 
-async def accept_jobs(connection: AsyncConnection, submissions: Sequence[Submission], grace: timedelta) -> list[Answer]:
-    """Write what is new of the submissions into the caller's transaction; return the answers. Comes last in it."""
+async def accept_jobs(
+    connection: AsyncConnection, submissions: Sequence[Submission], grace: timedelta, sealer: Sealer
+) -> list[Answer]:
+    """Write what is new of the submissions into the caller's transaction; return the answers. Comes last in it.
+
+    The payload of a job that was accepted before is `Stored`.
+    """
     claims = [key_values(each.claim, each.header.request_hash, each.header.id) for each in submissions if each.claim]
     mine = await claim(connection, claims)
     before = await _repeated(connection, submissions, {each.claim for each in submissions if each.claim} - mine)
     new = [each for each, known in zip(submissions, before, strict=True) if known is None]
-    written = dict(zip([each.header.id for each in new], await _write(connection, new, grace), strict=True))
+    written = dict(zip([each.header.id for each in new], await _write(connection, new, grace, sealer), strict=True))
     answers = [known or written[each.header.id] for each, known in zip(submissions, before, strict=True)]
     refused = {each.claim for each, answer in zip(submissions, answers, strict=True) if not _is_job(answer)}
     await release(connection, mine & refused)
@@ -222,21 +263,25 @@ async def accept_jobs(connection: AsyncConnection, submissions: Sequence[Submiss
     return answers
 
 
-async def _write(connection: AsyncConnection, jobs: Sequence[Submission], grace: timedelta) -> list[Answer]:
+async def _write(
+    connection: AsyncConnection, jobs: Sequence[Submission], grace: timedelta, sealer: Sealer
+) -> list[Answer]:
     """Write the jobs that have no row yet; return the answer to each."""
     headers = await with_slots(connection, [(job.header, job.pace) for job in jobs])
-    rows = {job.header.id: _row(headers[job.header.id], job) for job in jobs}
-    new = await insert_jobs(connection, list(rows.values()))
+    rows = {job.header.id: _row(headers[job.header.id], job, sealer) for job in jobs}
+    new = await insert_jobs(connection, list(rows.values()), sealer)
     if waiting := [_outbox_values(*rows[job_id], grace) for job_id in new]:
         await connection.execute(insert_into(connection, OutboxRow), waiting)
     known = await _jobs(connection, rows.keys() - new)
-    await append_events(connection, [(job.change, job.change.status) for job in jobs if job.header.id in new])
+    told = [(job.change, job.change.status) for job in jobs if job.header.id in new]
+    await append_events(connection, told, sealer)
     made = {job.header.id: AcceptedJob(headers[job.header.id], job.payload) for job in jobs if job.header.id in new}
     return [made.get(job.header.id) or _same(job, known.get(job.header.id)) for job in jobs]
 
 
-def _row(header: JobHeader, job: Submission) -> tuple[JobHeader, JobState, str | None]:
-    return header, merge(accepted_state(header), job.change), document(job.payload)
+def _row(header: JobHeader, job: Submission, sealer: Sealer) -> tuple[JobHeader, JobState, str | None]:
+    state = merge(accepted_state(header), job.change)
+    return header, state, sealer.of_job(header.id, "payload", document(job.payload))
 
 
 def _is_new(answer: Answer) -> bool:
@@ -292,11 +337,7 @@ async def _jobs(connection: AsyncConnection, job_ids: set[str]) -> dict[str, Acc
     if not job_ids:
         return {}
     rows = (await connection.execute(select(*_BEFORE).where(JobRow.id.in_(job_ids)))).all()
-    return {row.id: AcceptedJob(header_of(row), from_text(row.payload), replayed=True) for row in rows}
-
-
-def _entry(row: Row[Any]) -> OutboxEntry:
-    return OutboxEntry(JobHeader.model_validate_json(row.header), from_text(row.payload), row.tries)
+    return {row.id: AcceptedJob(header_of(row), Stored.of(row.payload), replayed=True) for row in rows}
 
 
 def _outbox_values(header: JobHeader, _: JobState, payload: str | None, grace: timedelta) -> dict[str, Any]:

@@ -2,18 +2,18 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, select, true
+from sqlalchemy import Row, Select, and_, case, exists, func, select, true
 from sqlalchemy.orm import aliased
 
 from contracts.jobs import DependencyEnd, Job, JobFailure, JobStatus
 from readmodel.cursors import from_cursor, from_event_cursor, to_cursor
 from readmodel.database import Database
-from readmodel.documents import from_text
 from readmodel.events import StoredEvent, stored_event
 from readmodel.filters import JobFilter
-from readmodel.rows import job_of
+from readmodel.rows import job_of, opened_job
 from readmodel.search import newest_first
 from readmodel.tables import STILL_OPEN, JobDependencyRow, JobEventRow, JobRow, OutboxRow
 
@@ -23,11 +23,20 @@ LARGEST_LISTED_RESULT = 32 * 1024
 _JOB = JobRow.__table__
 _EVENT = JobEventRow.__table__
 _TOO_LARGE = func.coalesce(JobRow.result_bytes, 0) > LARGEST_LISTED_RESULT
-_LISTED = (
-    *(column for column in _JOB.columns if column.name != "result"),
-    case((_TOO_LARGE, None), else_=JobRow.result).label("result"),
+_BRIEF = (
+    *(column for column in _JOB.columns if column.name not in {"payload", "result"}),
     _TOO_LARGE.label("result_omitted"),
 )
+_LISTED = (*_BRIEF, JobRow.payload, case((_TOO_LARGE, None), else_=JobRow.result).label("result"))
+
+
+class Detail(Enum):
+    """How much of its jobs a list tells; what it does not tell is not opened."""
+
+    ALL = "all"
+    WORDS = "words"
+    """Neither payloads nor results, but the words of errors."""
+    NONE = "none"
 
 
 class JobQueries:
@@ -43,10 +52,10 @@ class JobQueries:
         """Return a job with all of its result; None when there is no such job."""
         async with self._database.read() as connection:
             row = (await connection.execute(select(_JOB).where(JobRow.id == job_id))).one_or_none()
-        return None if row is None else job_of(row)
+        return None if row is None else await opened_job(self._database.vault, row)
 
     async def list(
-        self, job_filter: JobFilter, limit: int, cursor: str | None = None
+        self, job_filter: JobFilter, limit: int, cursor: str | None = None, detail: Detail = Detail.ALL
     ) -> tuple[Sequence[Job], str | None]:
         """Return up to `limit` jobs, newest first, and the cursor of the next page, None on the last.
 
@@ -57,10 +66,12 @@ class JobQueries:
         """
         before = None if cursor is None else from_cursor(cursor)
         async with self._database.read() as connection:
-            rows = await newest_first(connection, _LISTED, job_filter, before, limit + 1)
+            rows = await newest_first(
+                connection, _LISTED if detail is Detail.ALL else _BRIEF, job_filter, before, limit + 1
+            )
         page = rows[:limit]
         following = to_cursor(page[-1].created_at, page[-1].id) if len(rows) > limit else None
-        return [job_of(row, result_omitted=row.result_omitted) for row in page], following
+        return [await self._listed(row, detail) for row in page], following
 
     async def events(self, job_id: str, after: str | None, limit: int) -> tuple[Sequence[StoredEvent], str | None]:
         """Return up to `limit` events of a job in the order they were told, and the next page's cursor.
@@ -98,7 +109,8 @@ class JobQueries:
         query = select(JobRow.id, JobRow.error).where(JobRow.id.in_(job_ids), JobRow.error.is_not(None))
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
-        return {row.id: JobFailure.model_validate_json(row.error) for row in rows}
+        opened = {row.id: await self._database.vault.failure(row.id, row.error) for row in rows}
+        return {job_id: failure for job_id, failure in opened.items() if failure}
 
     async def standings(self, job_ids: Sequence[str]) -> dict[str, JobStatus]:
         """Return the status of those of the jobs that have a row."""
@@ -108,9 +120,14 @@ class JobQueries:
         return {row.id: JobStatus(row.status) for row in rows}
 
     async def result_of(self, job_id: str) -> object:
-        """Return the recorded result of a job; None when it has none."""
+        """Return the recorded result of a job; None when it has none.
+
+        Raises:
+            NotFound: It cannot be read any more: its key was destroyed.
+        """
         async with self._database.read() as connection:
-            return from_text(await connection.scalar(select(JobRow.result).where(JobRow.id == job_id)))
+            result = await connection.scalar(select(JobRow.result).where(JobRow.id == job_id))
+        return await self._database.vault.document(job_id, "result", result)
 
     async def unheard(self, before: datetime, limit: int) -> Sequence[tuple[str, DependencyEnd]]:
         """Return waiting jobs with a dependency that ended before then: it may have ended without telling them."""
@@ -136,10 +153,19 @@ class JobQueries:
         async with self._database.read() as connection:
             return (await connection.scalars(query.order_by(JobRow.id).limit(limit))).all()
 
+    async def _listed(self, row: Row[Any], detail: Detail) -> Job:
+        vault, omitted = self._database.vault, row.result_omitted
+        if detail is Detail.ALL:
+            return await opened_job(vault, row, result_omitted=omitted)
+        job = job_of(row, result_omitted=omitted)
+        if detail is Detail.NONE:
+            return job
+        return job.model_copy(update={"error": await vault.failure(job.id, row.error)})
+
     async def _events(self, query: Select[Any]) -> Sequence[StoredEvent]:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
-        return [stored_event(row) for row in rows]
+        return [await stored_event(self._database.vault, row) for row in rows]
 
 
 def _events_from(last_id: int, limit: int) -> Select[Any]:

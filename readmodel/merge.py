@@ -10,13 +10,17 @@ from typing import Any
 
 from contracts.history import JobChange
 from contracts.jobs import JobFailure, JobHeader, JobStatus, Priority, Progress
+from readmodel.documents import Stored
 
 _OPEN_ORDER = {JobStatus.PENDING: 0, JobStatus.PROCESSING: 1, JobStatus.RETRYING: 2, JobStatus.DEAD: 3}
 
 
 @dataclass(frozen=True)
 class JobState:
-    """What may change about a job after it was accepted. Each `*_at` beside a value is when that value was true."""
+    """What may change about a job after it was accepted. Each `*_at` beside a value is when that value was true.
+
+    result, error: `Stored` when they are the row's own
+    """
 
     status: JobStatus
     status_at: datetime
@@ -32,7 +36,7 @@ class JobState:
     progress: Progress | None = None
     progress_at: datetime | None = None
     result: Any = None
-    error: JobFailure | None = None
+    error: JobFailure | Stored | None = None
 
 
 def accepted_state(header: JobHeader) -> JobState:

@@ -8,11 +8,13 @@ from sqlalchemy import Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.errors import NotFound
 from contracts.fingerprints import fingerprint
-from contracts.jobs import Job, JobFailure, JobHeader, JobMetadata, JobStatus, Priority, Progress
-from readmodel.documents import document, from_text
+from contracts.jobs import Job, JobHeader, JobMetadata, JobStatus, Priority, Progress
+from readmodel.documents import Stored, document
 from readmodel.merge import JobState
 from readmodel.tables import Base, JobRow
+from readmodel.vault import Sealer, Vault, unopened_failure
 
 STATE_COLUMNS = (
     JobRow.status,
@@ -57,17 +59,21 @@ def header_values(header: JobHeader) -> dict[str, Any]:
     }
 
 
-def state_values(job_type: str, state: JobState) -> dict[str, Any]:
-    """Return the columns of a job's state; a job that is dead or failed has the fingerprint of its error."""
-    result, broken = document(state.result), state.status in {JobStatus.DEAD, JobStatus.FAILED}
-    return {
-        **vars(state),
-        "progress": state.progress.to_wire() if state.progress else None,
-        "result": result,
-        "result_bytes": None if result is None else len(result),
-        "fingerprint": fingerprint(job_type, state.error) if broken else None,
-        "error": document(state.error),
-    }
+def state_values(job_id: str, job_type: str, state: JobState, sealer: Sealer) -> dict[str, Any]:
+    """Return the columns of a job's state; a job that is dead or failed has the fingerprint of its error.
+
+    Result and error are not among them when they are the row's own: those stay as they are.
+    """
+    values = {**vars(state), "progress": state.progress.to_wire() if state.progress else None}
+    if not isinstance(values.pop("result"), Stored):
+        result = document(state.result)
+        values["result"] = sealer.of_job(job_id, "result", result)
+        values["result_bytes"] = None if result is None else len(result)
+    if not isinstance(error := values.pop("error"), Stored):
+        broken = state.status in {JobStatus.DEAD, JobStatus.FAILED}
+        values["error"] = sealer.failure(job_id, error)
+        values["fingerprint"] = fingerprint(job_type, error) if broken else None
+    return values
 
 
 def state_of(row: Row[Any]) -> JobState:
@@ -75,8 +81,7 @@ def state_of(row: Row[Any]) -> JobState:
     values = {column.key: getattr(row, column.key) for column in STATE_COLUMNS}
     values |= {"status": JobStatus(row.status), "priority": Priority(row.priority)}
     values["progress"] = Progress.model_validate(row.progress) if row.progress else None
-    values["result"] = from_text(row.result)
-    values["error"] = JobFailure.model_validate_json(row.error) if row.error else None
+    values |= {"result": Stored.of(row.result), "error": Stored.of(row.error)}
     return JobState(**values)
 
 
@@ -87,17 +92,35 @@ def header_of(row: Row[Any]) -> JobHeader:
 
 
 def job_of(row: Row[Any], *, result_omitted: bool = False) -> Job:
-    """Return the job in a row of all job columns. Durations are whole milliseconds, never negative."""
+    """Return the job in a row of all job columns but its payload, its result and the words of its error.
+
+    Durations are whole milliseconds, never negative.
+    """
     return Job(
         **{name: getattr(row, name) for name in (*_SAME_IN_JOB, *_SAME_IN_BOTH)},
-        payload=from_text(row.payload),
-        result=from_text(row.result),
-        error=from_text(row.error),
+        error=unopened_failure(row.error),
         processing_time=milliseconds(row.processed_at, row.completed_at),
         wait_time=milliseconds(due_at(row), row.processed_at),
         metadata=JobMetadata.model_validate(row.metadata),
         result_omitted=result_omitted,
     )
+
+
+async def opened_job(vault: Vault, row: Row[Any], *, result_omitted: bool = False) -> Job:
+    """Return the job in a row of all job columns; what cannot be read any more is missing, and a notice says so.
+
+    Raises:
+        Unavailable: A key cannot be read now.
+    """
+    job = job_of(row, result_omitted=result_omitted)
+    try:
+        said: dict[str, Any] = {
+            "payload": await vault.document(job.id, "payload", row.payload),
+            "result": await vault.document(job.id, "result", row.result),
+        }
+    except NotFound as error:
+        said = {"notice": f"payload and result cannot be read any more: {error}"}
+    return job.model_copy(update=said | {"error": await vault.failure(job.id, row.error)})
 
 
 def tag_values(header: JobHeader) -> Sequence[dict[str, str]]:

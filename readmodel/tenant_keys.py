@@ -15,6 +15,7 @@ from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.rows import insert_into
 from readmodel.tables import TenantKeyRow
+from readmodel.vault import Vault
 
 FRESH = timedelta(seconds=60)
 """How long a key is used before the table is asked again: by then a destroyed key is forgotten everywhere."""
@@ -166,6 +167,13 @@ class KeyRing:
             key = held.key
         known[name] = _Known(key, now)
         return key
+
+
+def key_ring(database: Database, wrapper: KeyWrapper) -> KeyRing:
+    """Return the keys of the tenants, and have the database seal with them from now on."""
+    ring = KeyRing(KeyBook(database, wrapper))
+    database.vault = Vault(ring)
+    return ring
 
 
 def _bound(tenant_id: str, key_id: str) -> str:

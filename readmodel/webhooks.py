@@ -1,12 +1,13 @@
 """Webhooks: the endpoints that callers registered.
 
-A secret signs what its endpoint is told, so it is kept readable; it is shown to nobody again and never logged.
+A secret signs what its endpoint is told, so it is kept sealed and opened for that; it is shown to nobody again and
+never logged.
 """
 
 import base64
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,13 +21,14 @@ from readmodel.database import Database
 from readmodel.paging import newest_first
 from readmodel.rows import insert_into
 from readmodel.tables import WebhookDeliveryRow, WebhookRow
+from readmodel.vault import Vault
 
 _WEBHOOK = WebhookRow.__table__
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """An endpoint. `tenant_id` is `*` for all tenants' jobs; `job_types` empty for all."""
+    """An endpoint. `tenant_id` is `*` for all tenants' jobs; `job_types` empty for all; `secret` as its row has it."""
 
     id: str
     tenant_id: str
@@ -46,6 +48,16 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def place_of(webhook_id: str) -> str:
+    """Return the place that a secret is bound to."""
+    return f"secret of {webhook_id}"
+
+
+async def opened_secret(vault: Vault, webhook_id: str, row: Row[*tuple[Any, ...]]) -> str:
+    """Return the secret in a row of an endpoint's tenant and secret. Raises as `Vault.open` does."""
+    return await vault.open(row.tenant_id, place_of(webhook_id), row.secret)
+
+
 class Webhooks:
     """Keeps endpoints. Whose they are is the caller's to say: one tenant's, or with None all.
 
@@ -57,8 +69,16 @@ class Webhooks:
         self._clock = clock
 
     async def create(self, webhook: Webhook, most: int, by: Author = SYSTEM) -> Webhook | None:
-        """Add an endpoint; return it, or the one there under its id. None when its tenant has `most` already."""
+        """Add an endpoint; return it, or the one there under its id, with its secret.
+
+        None when its tenant has `most` already.
+
+        Raises:
+            NotFound: The secret of the one there cannot be read any more.
+        """
+        sealer = await self._database.vault.sealer([webhook.tenant_id])
         values = {**vars(webhook), "job_types": list(webhook.job_types), "events": list(webhook.events)}
+        values["secret"] = sealer.seal(webhook.tenant_id, place_of(webhook.id), webhook.secret)
         theirs = select(func.count()).select_from(WebhookRow).where(WebhookRow.tenant_id == webhook.tenant_id)
         async with self._database.write() as connection:
             known = (await connection.execute(select(_WEBHOOK).where(WebhookRow.id == webhook.id))).one_or_none()
@@ -69,7 +89,7 @@ class Webhooks:
             if new:
                 await record(connection, [_deed(by, AuditAction.WEBHOOK_CREATE, webhook)])
             known = known or (await connection.execute(select(_WEBHOOK).where(WebhookRow.id == webhook.id))).one()
-        return _webhook(known)
+        return replace(_webhook(known), secret=await opened_secret(self._database.vault, known.id, known))
 
     async def get(self, webhook_id: str, tenant_id: str | None) -> Webhook | None:
         """Return an endpoint; None when there is none in the scope."""

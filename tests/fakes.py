@@ -29,6 +29,7 @@ class MemoryKeys:
 
     def __init__(self) -> None:
         self.used: set[str] = set()
+        self.found: list[str] = []
         self.destroyed: set[str] = set()
 
     async def current(self, tenant_id: str) -> DataKey:
@@ -36,6 +37,7 @@ class MemoryKeys:
         return DataKey(f"tk_{tenant_id}", tenant_id, hashlib.sha256(f"key of {tenant_id}".encode()).digest())
 
     async def find(self, key_id: str) -> DataKey:
+        self.found.append(key_id)
         if key_id in self.destroyed:
             msg = f"there is no key '{key_id}'"
             raise NotFound(msg)

@@ -38,6 +38,7 @@ from contracts.ports import Holds, JobHistory
 from contracts.repair import SYSTEM_QUEUE
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
+from readmodel.vault import Vault
 from serve import services_of
 from temporal.buffer import BufferedHistory
 from temporal.devserver import DevServer
@@ -205,6 +206,7 @@ def run_api(client: Client, providers: Providers, tmp_path: Path) -> RunApi:
     async def run(temporal: Client = client, database_url: str | None = None, **given: Any) -> AsyncIterator[Api]:
         settings = Settings(data_dir=tmp_path, admin_key=SecretStr(ADMIN_KEY), upload_limit_mb=1, **given)
         database = Database(database_url or settings.database)
+        database.vault = Vault(providers.keys)
         services, relay = services_of(settings, temporal, providers.blobs, database, payment_provider(settings))
         async with _served(services) as url, relay.running():
             headers = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Tenant-Id": "acme"}

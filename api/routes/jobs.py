@@ -18,7 +18,7 @@ from api.problems import Problem
 from api.requests import DiscardBody, JobRequest, RetryBody
 from api.waiting import Wait
 from contracts.explanations import Explanation
-from contracts.history import JobEvent
+from contracts.history import ERROR_KINDS, JobEvent
 from contracts.jobs import Job
 from readmodel.cursors import from_event_cursor
 
@@ -128,5 +128,5 @@ def _answered(accepted: Accepted, response: Response) -> Job:
 
 
 def _without_error_text(event: JobEvent) -> JobEvent:
-    hidden = event.kind in {"step_failed", "failed", "dead"}
+    hidden = event.kind in ERROR_KINDS
     return event.model_copy(update={"message": event.kind, "details": {}}) if hidden else event

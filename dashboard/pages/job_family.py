@@ -8,6 +8,7 @@ from dashboard.parts.graph import Graph, Node
 from dashboard.tab import Tab
 from dashboard.words import job_link, said, short
 from readmodel.filters import JobFilter
+from readmodel.jobs import Detail
 
 MOST = 20
 """Relatives of a kind that are drawn."""
@@ -17,7 +18,7 @@ async def family(tab: Tab, job: Job, place: Element) -> bool:
     """Draw the job with its relatives into `place`; False when it has none."""
     caller = await tab.who()
     wanted = JobFilter(tenant_id=None, parent_job_id=job.id)
-    children, _ = await tab.here.queue.list_jobs(caller, wanted, MOST, None)
+    children, _ = await tab.here.queue.list_jobs(caller, wanted, MOST, None, Detail.NONE)
     before = [*job.depends_on[:MOST], *([job.metadata.parent_job_id] if job.metadata.parent_job_id else [])]
     if not before and not children:
         return False

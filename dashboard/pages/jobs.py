@@ -21,6 +21,7 @@ from dashboard.tab import Tab
 from dashboard.words import ROOT, count, job_link, jobs_link, said, short
 from readmodel.events import StoredEvent
 from readmodel.filters import JobFilter
+from readmodel.jobs import Detail
 
 PAGE = f"{ROOT}/jobs"
 ROWS = 50
@@ -152,7 +153,7 @@ class JobsPage:
         wanted, cursor = listing.wanted, listing.cursors[-1]
         key = ("jobs", caller.key_id, caller.scope, wanted, cursor)
         jobs, listing.following = await self._tab.desk.lists.get(
-            key, lambda: self._tab.here.queue.list_jobs(caller, wanted, ROWS, cursor)
+            key, lambda: self._tab.here.queue.list_jobs(caller, wanted, ROWS, cursor, Detail.WORDS)
         )
         self._table.show([job_row(job) for job in jobs])
         first = sum(1 for _ in listing.cursors[:-1]) * ROWS

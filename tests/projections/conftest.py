@@ -10,6 +10,8 @@ from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.intake import Intake
 from readmodel.jobs import JobQueries
+from readmodel.vault import Vault
+from tests.fakes import MemoryKeys
 from tests.fixtures_postgres import PostgresServer
 
 KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
@@ -65,9 +67,16 @@ def url(kind: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def database(url: str) -> AsyncIterator[Database]:
+def keys() -> MemoryKeys:
+    """Give the keys that the fresh database seals with."""
+    return MemoryKeys()
+
+
+@pytest.fixture
+async def database(url: str, keys: MemoryKeys) -> AsyncIterator[Database]:
     """Give a fresh database with all tables."""
     database = Database(url)
+    database.vault = Vault(keys)
     yield database
     await database.close()
 

@@ -338,7 +338,7 @@ async def test_a_tenant_has_no_more_endpoints_than_it_may(webhooks: Webhooks) ->
 
     assert await webhooks.create(more, 1) is None
     assert await webhooks.create(first, 1) == first
-    assert (await webhooks.list("acme", 9))[0] == [first]
+    assert [each.id for each in (await webhooks.list("acme", 9))[0]] == [first.id]
 
 
 async def test_a_secret_does_not_show_when_an_endpoint_is_printed(webhooks: Webhooks) -> None:
