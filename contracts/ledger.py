@@ -245,7 +245,7 @@ ACCOUNT_OF = {Operation.CHARGE: "customers", Operation.REFUND: "customers", Oper
 PROVIDER_ACCOUNT = "provider"
 
 
-def postings(order: PaymentInput) -> tuple[tuple[str, int], tuple[str, int]]:
+def postings(operation: Operation, amount_minor: int) -> tuple[tuple[str, int], tuple[str, int]]:
     """Return the two sides of a movement, (account, minor units): what one account gets the other gives."""
-    incoming = order.amount_minor if order.operation is Operation.CHARGE else -order.amount_minor
-    return (PROVIDER_ACCOUNT, incoming), (ACCOUNT_OF[order.operation], -incoming)
+    incoming = amount_minor if operation is Operation.CHARGE else -amount_minor
+    return (PROVIDER_ACCOUNT, incoming), (ACCOUNT_OF[operation], -incoming)

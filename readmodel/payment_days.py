@@ -30,7 +30,8 @@ class PaymentDayBook:
         ids, keys = [record.provider_id for record in records], [record.key for record in records if record.key]
         query = select(_PAYMENT).where(or_(PaymentRow.provider_id.in_(ids), PaymentRow.key.in_(keys)))
         async with self._database.read() as connection:
-            lines = [effect_of(row) for row in (await connection.execute(query)).all()]
+            rows = (await connection.execute(query)).all()
+        lines = [await effect_of(self._database.vault, row) for row in rows]
         by_id = {line.provider_id: line for line in lines if line.provider_id}
         by_key = {line.key: line for line in lines}
         found = {
@@ -43,14 +44,16 @@ class PaymentDayBook:
         mine = and_(PaymentRow.state == EffectState.CONFIRMED, PaymentRow.key > after)
         query = select(_PAYMENT).where(_on(PaymentRow.settled_at, day), mine).order_by(PaymentRow.key).limit(limit)
         async with self._database.read() as connection:
-            return [effect_of(row) for row in (await connection.execute(query)).all()]
+            rows = (await connection.execute(query)).all()
+        return [await effect_of(self._database.vault, row) for row in rows]
 
     async def unsettled(self, before: datetime, limit: int) -> Sequence[Effect]:
         """Return up to `limit` lines written before then of which it is not known how they ended, oldest first."""
         mine = and_(PaymentRow.settled_at.is_(None), PaymentRow.created_at < before)
         query = select(_PAYMENT).where(mine).order_by(PaymentRow.created_at).limit(limit)
         async with self._database.read() as connection:
-            return [effect_of(row) for row in (await connection.execute(query)).all()]
+            rows = (await connection.execute(query)).all()
+        return [await effect_of(self._database.vault, row) for row in rows]
 
     async def reconciled(self, keys: Sequence[str]) -> None:
         """Note that the provider's list has these confirmed lines as well."""

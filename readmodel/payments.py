@@ -1,4 +1,7 @@
-"""The ledger of payments: one line per effect, its events, and the two postings of money that moved."""
+"""The ledger of payments: one line per effect, its events, and the two postings of money that moved.
+
+An order and a provider's words are sealed; what the books need of an order stands in columns of its own.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -7,13 +10,15 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import OutcomeUnknown
+from contracts.errors import NotFound, OutcomeUnknown
 from contracts.ledger import NEXT, Effect, EffectState, ProviderEvent, Receipt, Standing, new_effect, postings
-from contracts.payments import MoveInput
+from contracts.payments import MoveInput, Operation, PaymentInput
+from contracts.values import PLATFORM, tenant_of
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.rows import insert_into
 from readmodel.tables import PaymentEventRow, PaymentPostingRow, PaymentRow, ProviderEventRow
+from readmodel.vault import Sealer, Vault, of_job
 
 _PAYMENT = PaymentRow.__table__
 _SETTLED = {
@@ -40,22 +45,29 @@ class PaymentBook:
         """
         now = self._clock()
         effect = new_effect(step, provider, now)
+        sealer = await self._database.vault.sealer([tenant_of(effect.key)])
         async with self._database.write() as connection:
-            if known := await _locked(connection, effect.key):
-                return known
-            await self._close_others(connection, effect)
-            columns = {
-                **effect.model_dump(exclude={"order"}),
-                "order": effect.order.to_wire(only_given=True),
-                "operation": effect.order.operation,
-                "amount_minor": effect.order.amount_minor,
-                "currency": effect.order.currency,
-                "updated_at": now,
-            }
-            once = insert_into(connection, PaymentRow).on_conflict_do_nothing(index_elements=["key"])
-            if (await connection.execute(once, columns)).rowcount:
-                await self._note(connection, effect.key, EffectState.INTENDED, "the line is written")
-            return await _locked(connection, effect.key) or effect
+            known = await _locked(connection, effect.key)
+            if known is None:
+                known = await self._written(connection, effect, now, sealer)
+        return (await effect_of(self._database.vault, known)).model_copy(update={"order": step.order})
+
+    async def _written(self, connection: AsyncConnection, effect: Effect, now: datetime, sealer: Sealer) -> Row[Any]:
+        await self._close_others(connection, effect, sealer)
+        columns = {
+            **effect.model_dump(exclude={"order"}),
+            "order": sealer.column(
+                effect.tenant_id, of_job(effect.key, "order"), effect.order.to_wire(only_given=True)
+            ),
+            "operation": effect.order.operation,
+            "amount_minor": effect.order.amount_minor,
+            "currency": effect.order.currency,
+            "updated_at": now,
+        }
+        once = insert_into(connection, PaymentRow).on_conflict_do_nothing(index_elements=["key"])
+        if (await connection.execute(once, columns)).rowcount:
+            await self._note(connection, effect.key, EffectState.INTENDED, "the line is written")
+        return await _must_be(connection, effect.key)
 
     async def sent(self, key: str, provider_id: str | None) -> Effect:
         """Note that the money is about to move under this id; the first id that was noted stays."""
@@ -71,12 +83,14 @@ class PaymentBook:
         After an answer that was the provider's own error the key gets a new round: the provider repeats what it
         answered for the old one.
         """
+        sealer = await self._database.vault.sealer([tenant_of(key)])
         async with self._database.write() as connection:
-            effect = await _must_be(connection, key)
-            if effect.state.settled:
-                return effect
-            changes = {"answered": False, "round": effect.round + effect.answered}
-            return await self._change(connection, effect, EffectState.SENT, "the provider has not done it", changes)
+            row = await _must_be(connection, key)
+            if not EffectState(row.state).settled:
+                changes = {"answered": False, "round": row.round + row.answered}
+                said = "the provider has not done it"
+                row = await self._change(connection, row, EffectState.SENT, said, changes, sealer)
+        return await effect_of(self._database.vault, row)
 
     async def settle(self, key: str, receipt: Receipt) -> Effect:
         """Note how it ended, with the two postings of money that moved. How it ended first stays."""
@@ -89,7 +103,7 @@ class PaymentBook:
         """Return a line; None when there is none."""
         async with self._database.read() as connection:
             row = (await connection.execute(select(_PAYMENT).where(PaymentRow.key == key))).one_or_none()
-        return None if row is None else effect_of(row)
+        return None if row is None else await effect_of(self._database.vault, row)
 
     async def known_as(self, provider_ids: Sequence[str], key: str | None) -> Effect | None:
         """Return the line with this key, else one of these ids at the provider; None when there is none."""
@@ -98,7 +112,7 @@ class PaymentBook:
         query = select(_PAYMENT).where(wanted | (PaymentRow.key == key)).order_by(by_key).limit(1)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else effect_of(row)
+        return None if row is None else await effect_of(self._database.vault, row)
 
     async def _to(
         self,
@@ -109,33 +123,45 @@ class PaymentBook:
         first: dict[str, Any] | None = None,
     ) -> Effect:
         """Bring a line into a state when that may follow; return it as it stands then. first: kept once it is set."""
+        sealer = await self._database.vault.sealer([tenant_of(key)])
         async with self._database.write() as connection:
-            effect = await _must_be(connection, key)
-            if state not in NEXT[effect.state]:
-                return effect
-            kept = {name: getattr(effect, name) or value for name, value in (first or {}).items()}
-            return await self._change(connection, effect, state, message, (said or {}) | kept)
+            row = await _must_be(connection, key)
+            if state in NEXT[EffectState(row.state)]:
+                kept = {name: getattr(row, name) or value for name, value in (first or {}).items()}
+                row = await self._change(connection, row, state, message, (said or {}) | kept, sealer)
+        return await effect_of(self._database.vault, row)
 
     async def _change(
-        self, connection: AsyncConnection, effect: Effect, state: EffectState, message: str, said: dict[str, Any]
-    ) -> Effect:
+        self,
+        connection: AsyncConnection,
+        row: Row[Any],
+        state: EffectState,
+        message: str,
+        said: dict[str, Any],
+        sealer: Sealer,
+    ) -> Row[Any]:
+        """Bring a line into a state. Of what is said, and of the event, a provider's words are sealed."""
         now = self._clock()
+        if words := said.get("message"):
+            message = sealer.seal(row.tenant_id, of_job(row.key, "event"), message)
+            said = said | {"message": sealer.seal(row.tenant_id, of_job(row.key, "message"), words)}
         await connection.execute(
-            update(PaymentRow).where(PaymentRow.key == effect.key).values(state=state, updated_at=now, **said)
+            update(PaymentRow).where(PaymentRow.key == row.key).values(state=state, updated_at=now, **said)
         )
-        await self._note(connection, effect.key, state, message)
+        await self._note(connection, row.key, state, message)
         if state is EffectState.CONFIRMED:
-            await connection.execute(insert(PaymentPostingRow), _posting_rows(effect, now))
-        return await _must_be(connection, effect.key)
+            await connection.execute(insert(PaymentPostingRow), _posting_rows(row, now))
+        return await _must_be(connection, row.key)
 
-    async def _close_others(self, connection: AsyncConnection, effect: Effect) -> None:
+    async def _close_others(self, connection: AsyncConnection, effect: Effect, sealer: Sealer) -> None:
         others = select(_PAYMENT).where(PaymentRow.job_id == effect.job_id, PaymentRow.key != effect.key)
-        for other in map(effect_of, (await connection.execute(others.with_for_update())).all()):
-            if other.state is EffectState.INTENDED:
+        for other in (await connection.execute(others.with_for_update())).all():
+            state = EffectState(other.state)
+            if state is EffectState.INTENDED:
                 closed = {"settled_at": self._clock()}
-                await self._change(connection, other, EffectState.VOID, "the order was edited", closed)
-            elif other.state not in {EffectState.VOID, EffectState.DECLINED}:
-                msg = f"'{other.key}' of the same job is {other.state.value}: a second movement is not begun beside it"
+                await self._change(connection, other, EffectState.VOID, "the order was edited", closed, sealer)
+            elif state not in {EffectState.VOID, EffectState.DECLINED}:
+                msg = f"'{other.key}' of the same job is {state.value}: a second movement is not begun beside it"
                 raise OutcomeUnknown(msg)
 
     async def _note(self, connection: AsyncConnection, key: str, state: EffectState, message: str) -> None:
@@ -155,13 +181,15 @@ class ProviderEventBook:
 
     async def keep(self, event: ProviderEvent, payment_key: str | None) -> bool:
         """Keep an event; False when it was kept before: providers send each at least once."""
+        whose = told_to(payment_key)
+        sealer = await self._database.vault.sealer([whose])
         columns = {
             "id": event.id,
             "provider": event.provider,
             "kind": event.kind,
             "object_id": next(iter(event.object_ids), None),
             "payment_key": payment_key,
-            "body": event.body,
+            "body": sealer.column(whose, body_of(event.id), event.body),
             "received_at": self._clock(),
         }
         async with self._database.write() as connection:
@@ -169,27 +197,49 @@ class ProviderEventBook:
             return bool((await connection.execute(once, columns)).rowcount)
 
 
-async def _locked(connection: AsyncConnection, key: str) -> Effect | None:
+async def _locked(connection: AsyncConnection, key: str) -> Row[Any] | None:
     query = select(_PAYMENT).where(PaymentRow.key == key).with_for_update()
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else effect_of(row)
+    return (await connection.execute(query)).one_or_none()
 
 
-async def _must_be(connection: AsyncConnection, key: str) -> Effect:
+async def _must_be(connection: AsyncConnection, key: str) -> Row[Any]:
     found = await _locked(connection, key)
     assert found  # noqa: S101  a line is written before anything is told of it, and never removed
     return found
 
 
-def effect_of(row: Row[Any]) -> Effect:
-    """Return the line of a row of `payments`."""
-    return Effect.model_validate(dict(row._mapping))
+def told_to(payment_key: str | None) -> str:
+    """Return whose key a provider's event is under: of the payment's tenant, or the platform's."""
+    return PLATFORM if payment_key is None else tenant_of(payment_key)
 
 
-def _posting_rows(effect: Effect, now: datetime) -> list[dict[str, Any]]:
-    order = effect.order
-    same = {"key": effect.key, "tenant_id": effect.tenant_id, "currency": order.currency, "at": now}
+def body_of(event_id: str) -> str:
+    """Return the place of what a provider told."""
+    return f"body of {event_id}"
+
+
+async def effect_of(vault: Vault, row: Row[Any]) -> Effect:
+    """Return the line of a row of `payments`; of an order that cannot be read any more what the books know.
+
+    Raises:
+        Unavailable: The tenant's key cannot be read now.
+    """
+    said = dict(row._mapping)
+    try:
+        if said["message"] is not None:
+            said["message"] = await vault.open(row.tenant_id, of_job(row.key, "message"), row.message)
+        said["order"] = await vault.column(row.tenant_id, of_job(row.key, "order"), row.order)
+    except NotFound:
+        said |= {"message": None, "order": {}}
+    if not said["order"]:
+        booked = {name: said[name] for name in ("amount_minor", "currency")}
+        said["order"] = PaymentInput.model_construct(operation=Operation(row.operation), order_id="", **booked)
+    return Effect.model_validate(said)
+
+
+def _posting_rows(row: Row[Any], now: datetime) -> list[dict[str, Any]]:
+    same = {"key": row.key, "tenant_id": row.tenant_id, "currency": row.currency, "at": now}
     return [
-        {**same, "operation": order.operation, "account": account, "amount_minor": amount_minor}
-        for account, amount_minor in postings(order)
+        {**same, "operation": row.operation, "account": account, "amount_minor": amount_minor}
+        for account, amount_minor in postings(Operation(row.operation), row.amount_minor)
     ]

@@ -4,14 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, bindparam, select, update
+from sqlalchemy import ColumnElement, Row, Table, Text, bindparam, cast, select, update
 
 from contracts.history import ERROR_KINDS
 from contracts.jobs import JobFailure
 from contracts.values import tenant_of
 from readmodel.database import Database
-from readmodel.tables import JobEventRow, JobRow, OutboxRow, WebhookRow
-from readmodel.vault import MARK, Sealer
+from readmodel.payments import body_of, told_to
+from readmodel.tables import JobEventRow, JobRow, OutboxRow, PaymentRow, ProviderEventRow, WebhookRow
+from readmodel.vault import DOCUMENT, MARK, Sealer, of_job
 from readmodel.webhooks import place_of
 
 BATCH = 500
@@ -25,7 +26,7 @@ class _Plain:
     key: Any
     plain: ColumnElement[bool]
     owner: Callable[[Row[Any]], str]
-    sealed: Callable[[Row[Any], Sealer], str | None]
+    sealed: Callable[[Row[Any], Sealer], Any]
 
     @property
     def table(self) -> Table:
@@ -64,7 +65,8 @@ class Sealing:
 
     async def _seal(self, plain: _Plain, rows: Sequence[Row[Any]]) -> int:
         sealer, count = await self._database.vault.sealer(plain.owner(row) for row in rows), 0
-        change = update(plain.table).where(plain.key == bindparam("its_key"), plain.column == bindparam("was"))
+        was = cast(bindparam("was", type_=plain.column.type), Text)  # PostgreSQL cannot compare JSON
+        change = update(plain.table).where(plain.key == bindparam("its_key"), cast(plain.column, Text) == was)
         change = change.values({plain.column.key: bindparam("sealed")})
         async with self._database.write() as connection:
             for row in rows:
@@ -80,6 +82,16 @@ def _of_job(column: Any, key: Any) -> _Plain:
         return sealer.of_job(getattr(row, key.key), column.key, getattr(row, column.key))
 
     return _Plain(column, key, ~column.startswith(MARK), lambda row: tenant_of(getattr(row, key.key)), sealed)
+
+
+def _of_payment(column: Any, key: Any, owner: Callable[[Row[Any]], str], place: Callable[[Row[Any]], str]) -> _Plain:
+    """Return a JSON column that holds one document. Any: of whichever table."""
+
+    def sealed(row: Row[Any], sealer: Sealer) -> dict[str, Any]:
+        return sealer.column(owner(row), place(row), getattr(row, column.key))
+
+    text = cast(column, Text)
+    return _Plain(column, key, ~text.startswith(f'{{"{DOCUMENT}":"{MARK}') & (text != "{}"), owner, sealed)
 
 
 def _failure(row: Row[Any], sealer: Sealer) -> str | None:
@@ -103,6 +115,17 @@ _COLUMNS = (
         JobEventRow.kind.in_(sorted(ERROR_KINDS)) & ~JobEventRow.message.startswith(MARK),
         lambda row: tenant_of(row.job_id),
         lambda row, sealer: sealer.of_job(row.job_id, row.key, row.message),
+    ),
+    _of_payment(PaymentRow.order, PaymentRow.key, lambda row: str(row.tenant_id), lambda row: of_job(row.key, "order")),
+    _Plain(
+        PaymentRow.message,
+        PaymentRow.key,
+        ~PaymentRow.message.startswith(MARK),
+        lambda row: str(row.tenant_id),
+        lambda row, sealer: sealer.seal(row.tenant_id, of_job(row.key, "message"), row.message),
+    ),
+    _of_payment(
+        ProviderEventRow.body, ProviderEventRow.id, lambda row: told_to(row.payment_key), lambda row: body_of(row.id)
     ),
     _Plain(
         WebhookRow.secret,

@@ -19,10 +19,12 @@ from contracts.jobs import JobFailure
 from contracts.keys import DataKey, TenantKeys
 from contracts.values import tenant_of
 from readmodel.columns import clean_text
-from readmodel.documents import document, from_text
+from readmodel.documents import document, from_text, to_text
 
 MARK = "sealed1."
 """What a sealed text begins with, and no JSON text and no secret of an endpoint does; the key's id follows."""
+DOCUMENT = "document"
+"""Under this name a JSON column holds a sealed value."""
 NONCE_BYTES = 12
 PACKED_FROM = 512
 """Characters from which a text is compressed first: a short one would hardly get shorter."""
@@ -49,6 +51,10 @@ class Sealer:
     def of_job(self, job_id: str, name: str, text: str | None) -> str | None:
         """Return a text that is kept with a job, sealed; None for none."""
         return None if text is None else self.seal(tenant_of(job_id), of_job(job_id, name), text)
+
+    def column(self, tenant_id: str, place: str, value: dict[str, Any]) -> dict[str, Any]:
+        """Return what to keep of a value in a JSON column."""
+        return value if self._keys is None else {DOCUMENT: self.seal(tenant_id, place, to_text(value))}
 
     def failure(self, job_id: str, failure: JobFailure | None) -> str | None:
         """Return why a job failed as JSON text: its words are sealed, its type and step stay plain."""
@@ -98,6 +104,12 @@ class Vault:
     async def document(self, job_id: str, name: str, text: str | None) -> Any:
         """Return the value of a JSON text that is kept with a job; None for none. Raises as `open` does."""
         return from_text(None if text is None else await self.open(tenant_of(job_id), of_job(job_id, name), text))
+
+    async def column(self, tenant_id: str, place: str, kept: dict[str, Any]) -> dict[str, Any]:
+        """Return the value that a JSON column keeps. Raises as `open` does."""
+        if DOCUMENT not in kept:
+            return kept
+        return dict(from_text(await self.open(tenant_id, place, kept[DOCUMENT])))
 
     async def failure(self, job_id: str, text: str | None) -> JobFailure | None:
         """Return why a job failed; without its words when these cannot be read any more.

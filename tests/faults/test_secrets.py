@@ -52,7 +52,7 @@ async def in_temporal(client: Client, job_id: str) -> bytes:
 
 
 @pytest.mark.parametrize("job_type", sorted(PAYLOADS))
-async def test_planted_secrets_are_in_no_log_trace_figure_id_or_history(
+async def test_planted_secrets_are_in_no_log_trace_figure_id_history_or_table(
     machine: Machine, collector: Collector, client: Client, emulator: Emulator, job_type: str
 ) -> None:
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
@@ -75,6 +75,7 @@ async def test_planted_secrets_are_in_no_log_trace_figure_id_or_history(
     logs = b"".join(process.log.read_bytes() for process in machine.processes)
 
     assert ended["payload"] == PAYLOADS[job_type] | ended["payload"]  # the caller does get it back
+    assert list(machine.folder.glob("spaces.db*"))
     found = {
         "the job's id": job["id"].encode(),
         "logs": logs,
@@ -82,6 +83,7 @@ async def test_planted_secrets_are_in_no_log_trace_figure_id_or_history(
         "figures": figures,
         "Temporal": await in_temporal(client, job["id"]),
         "an error": refused.content,
+        "our database": b"".join(file.read_bytes() for file in machine.folder.glob("spaces.db*")),
     }
     assert [where for where, what in found.items() if SECRET.encode() in what] == []
     assert ADMIN_KEY.encode() not in logs + collector.raw

@@ -41,7 +41,8 @@ async def line_of(api: Api, job_id: str) -> Any:
     """Return the only line in the ledger of a job."""
     query = select(PaymentRow.__table__).where(PaymentRow.job_id == job_id)
     async with api.services.database.read() as connection:
-        return effect_of((await connection.execute(query)).one())
+        row = (await connection.execute(query)).one()
+    return await effect_of(api.services.database.vault, row)
 
 
 async def states_of(api: Api, key: str) -> list[str]:
