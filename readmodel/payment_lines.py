@@ -1,16 +1,18 @@
 """The ledger of payments as a list for people."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from contracts.ledger import EffectState, LedgerEvent, LedgerLine
 from readmodel.database import Database
 from readmodel.paging import newest_first
+from readmodel.payments import event_words, order_and_words
 from readmodel.tables import PaymentEventRow, PaymentRow
+from readmodel.vault import Vault
 
 _COLUMNS = [column for column in PaymentRow.__table__.columns if column.name != "key"]
 _LINE = select(PaymentRow.key.label("id"), *_COLUMNS)
@@ -53,12 +55,16 @@ class PaymentLines:
         async with self._database.read() as connection:
             rows, following = await newest_first(connection, query, limit, cursor)
             keys = [row.id for row in rows]
-            told = await connection.execute(_EVENT.where(PaymentEventRow.key.in_(keys)).order_by(PaymentEventRow.id))
-            events: dict[str, list[LedgerEvent]] = defaultdict(list)
-            for event in told:
-                events[event.key].append(LedgerEvent(at=event.at, state=event.state, message=event.message))
-        return [_line(dict(row._mapping), events[row.id]) for row in rows], following
+            steps = _EVENT.where(PaymentEventRow.key.in_(keys)).order_by(PaymentEventRow.id)
+            told = (await connection.execute(steps)).all()
+        vault, events = self._database.vault, defaultdict[str, list[LedgerEvent]](list)
+        for event in told:
+            words = await event_words(vault, event.key, event.state, event.message)
+            events[event.key].append(LedgerEvent(at=event.at, state=event.state, message=words))
+        return [await _line(vault, row, events[row.id]) for row in rows], following
 
 
-def _line(row: Mapping[str, Any], events: Sequence[LedgerEvent]) -> LedgerLine:
-    return LedgerLine.model_validate({**row, "order_id": row["order"].get("orderId", ""), "events": tuple(events)})
+async def _line(vault: Vault, row: Row[Any], events: Sequence[LedgerEvent]) -> LedgerLine:
+    order, message = await order_and_words(vault, row.id, row.order, row.message)
+    said = {"order_id": order.get("orderId", ""), "message": message, "events": tuple(events)}
+    return LedgerLine.model_validate({**row._mapping, **said})

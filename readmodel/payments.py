@@ -225,16 +225,36 @@ async def effect_of(vault: Vault, row: Row[Any]) -> Effect:
         Unavailable: The tenant's key cannot be read now.
     """
     said = dict(row._mapping)
-    try:
-        if said["message"] is not None:
-            said["message"] = await vault.open(row.tenant_id, of_job(row.key, "message"), row.message)
-        said["order"] = await vault.column(row.tenant_id, of_job(row.key, "order"), row.order)
-    except NotFound:
-        said |= {"message": None, "order": {}}
+    said["order"], said["message"] = await order_and_words(vault, row.key, row.order, row.message)
     if not said["order"]:
         booked = {name: said[name] for name in ("amount_minor", "currency")}
         said["order"] = PaymentInput.model_construct(operation=Operation(row.operation), order_id="", **booked)
     return Effect.model_validate(said)
+
+
+async def order_and_words(
+    vault: Vault, key: str, order: dict[str, Any], message: str | None
+) -> tuple[dict[str, Any], str | None]:
+    """Return what a line's columns keep of its order and of the provider's words; nothing when it cannot be read.
+
+    Raises:
+        Unavailable: The tenant's key cannot be read now.
+    """
+    whose = tenant_of(key)
+    try:
+        if message is not None:
+            message = await vault.open(whose, of_job(key, "message"), message)
+        return await vault.column(whose, of_job(key, "order"), order), message
+    except NotFound:
+        return {}, None
+
+
+async def event_words(vault: Vault, key: str, state: str, message: str) -> str:
+    """Return what an event of a line says; its state when that cannot be read any more. Raises as above."""
+    try:
+        return await vault.open(tenant_of(key), of_job(key, "event"), message)
+    except NotFound:
+        return state
 
 
 def _posting_rows(row: Row[Any], now: datetime) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from readmodel.filters import JobFilter
 from readmodel.history import HistoryWriter
 from readmodel.intake import Intake
 from readmodel.jobs import Detail, JobQueries
+from readmodel.payment_lines import LineFilter, PaymentLines
 from readmodel.payments import PaymentBook, ProviderEventBook
 from readmodel.sealing import Sealing
 from readmodel.tables import Base, JobRow, OutboxRow
@@ -93,6 +94,8 @@ async def test_what_is_sealed_comes_back(database: Database) -> None:
     payment = await PaymentBook(database).find(KEY)
     assert payment is not None
     assert (payment.order, payment.message) == (STEP.order, f"no answer for {SECRET}")
+    [line], _ = await PaymentLines(database).list(LineFilter("acme"), 9)
+    assert (line.order_id, line.message, line.events[-1].message) == (SECRET, payment.message, payment.message)
 
 
 @pytest.mark.parametrize("other", [make_header("other"), make_header("done", "globex")])
