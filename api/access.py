@@ -51,6 +51,8 @@ ROUTES: Mapping[str, Right | None] = {
     "POST /v1/schedules/{id}/backfill": Right.SCHEDULES_MANAGE,
     "GET /v1/stream": Right.JOBS_READ,
     "POST /v1/uploads": Right.JOBS_SUBMIT,
+    "GET /v1/uploads/{uploadId}/picture": Right.PAYLOADS_READ,
+    "GET /v1/uploads/{uploadId}/thumbnail": Right.PAYLOADS_READ,
     "GET /v1/workers": Right.WORKERS_READ,
     "GET /v1/tenants/{id}/limits": Right.JOBS_READ,
     "PUT /v1/tenants/{id}/limits": Right.LIMITS_MANAGE,

@@ -1,8 +1,10 @@
-"""Receiving files: streamed to a temporary file, hashed and measured on the way, then kept by their hash."""
+"""Files: received in a stream, hashed and measured on the way, kept by their hash; shown as copies without metadata."""
 
 import hashlib
+import re
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import Request
@@ -11,12 +13,14 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from contracts.errors import InvalidInput, TooLarge
+from api.identity import Caller, Right
+from contracts.errors import InvalidInput, NotFound, TooLarge
 from contracts.images import sniff
 from contracts.ports import BlobStore
-from contracts.values import WireModel, upload_key
+from contracts.values import WireModel, picture_key, thumbnail_key, upload_key
 
 CHUNK = 1024 * 1024
+_SHA256 = re.compile(r"^[0-9a-f]{64}\Z")
 FORM_ROOM_BYTES = 64 * 1024
 """What a form may have around its file."""
 
@@ -30,8 +34,16 @@ class Upload(WireModel):
     content_type: str = Field(description="what the bytes are, whatever the request called them")
 
 
+@dataclass(frozen=True)
+class Shown:
+    """An image that may be shown."""
+
+    data: bytes
+    media_type: str
+
+
 class Uploads:
-    """Takes files in for a tenant."""
+    """Takes files in for a tenant, and shows what was made of them."""
 
     def __init__(self, blobs: BlobStore, limit_bytes: int) -> None:
         self._blobs = blobs
@@ -50,6 +62,31 @@ class Uploads:
             body = self._limited(request.stream(), self._limit_bytes + FORM_ROOM_BYTES)
             return await self._from_form(tenant_id, request, body, options)
         return await self._keep(tenant_id, request.stream())
+
+    async def thumbnail(self, caller: Caller, photo_id: str) -> Shown:
+        """Return the small copy of a photo; see `picture`."""
+        return await self._copy(caller, photo_id, thumbnail_key, "image/webp")
+
+    async def picture(self, caller: Caller, photo_id: str) -> Shown:
+        """Return the copy of a photo that was made when a job read it.
+
+        Raises:
+            NotFound: The tenant has no such photo, or no job has read it yet.
+            InvalidInput: A platform key named no tenant.
+            Unavailable: The object store does not answer.
+        """
+        return await self._copy(caller, photo_id, picture_key, "image/jpeg")
+
+    async def _copy(self, caller: Caller, photo_id: str, key: Callable[[str, str], str], media_type: str) -> Shown:
+        caller.must(Right.PAYLOADS_READ)
+        tenant_id = caller.tenant_for(None)
+        missing = NotFound(f"there is no photo '{photo_id[:100]}' that a job has read")
+        if not _SHA256.match(photo_id):
+            raise missing
+        try:
+            return Shown(await self._blobs.get(key(tenant_id, photo_id)), media_type)
+        except NotFound:
+            raise missing from None
 
     async def _from_form(
         self, tenant_id: str, request: Request, body: AsyncGenerator[bytes, None], options: dict[bytes, bytes]

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from contracts.values import upload_key
+from tests.endpoints.test_jobs import batch, new_key
 from tests.fakes import PNG, photo
-from tests.fixtures_queue import ADMIN_KEY, Api, Providers
+from tests.fixtures_queue import ADMIN_KEY, Api, Providers, RunWorker
 
 LIMIT = 1024 * 1024
 
@@ -99,3 +100,29 @@ async def test_a_client_that_goes_away_leaves_nothing(api: Api, providers: Provi
 
     assert (await api.http.get("/healthz")).status_code == 200
     assert not await providers.blobs.exists(upload_key("acme", hashlib.sha256(PNG).hexdigest()))
+
+
+async def test_a_photo_is_shown_as_copies_to_its_tenant_and_only_after_a_job_has_read_it(
+    api: Api, run_worker: RunWorker
+) -> None:
+    body = await batch(api, "shelf")
+    photo_id = body["payload"]["photos"][0]["uploadId"]
+    paths = [f"/v1/uploads/{photo_id}/{kind}" for kind in ("thumbnail", "picture")]
+
+    before = [await api.http.get(path) for path in paths]
+    async with run_worker(api.history):
+        await api.http.post("/v1/jobs?wait=25s", json=body)
+    shown = [await api.http.get(path) for path in paths]
+    async with api.with_key(await new_key(api, "globex", "admin")) as other:
+        hidden = [await other.get(path) for path in paths]
+    async with api.with_key(await new_key(api, "acme", "viewer")) as viewer:
+        refused = [await viewer.get(path) for path in paths]
+    wrong = [await api.http.get(f"/v1/uploads/{bad}/picture") for bad in ("x", "..%2f..%2fetc", photo_id.upper())]
+
+    assert [(one.content, one.headers["content-type"]) for one in shown] == [
+        (b"webp:shelf", "image/webp"),
+        (b"jpeg:shelf", "image/jpeg"),
+    ]
+    assert [one.status_code for one in (*before, *hidden, *wrong)] == [404] * 7
+    assert [one.json()["detail"] for one in hidden] == [one.json()["detail"] for one in before]
+    assert [one.status_code for one in refused] == [403, 403]

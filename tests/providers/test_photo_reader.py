@@ -193,6 +193,18 @@ def test_thumbnail_is_upright_small_and_bare(seen: Seen) -> None:
     assert b"Acme" not in data
 
 
+def test_picture_is_upright_and_holds_nothing_but_pixels(seen: Seen, truths: dict[str, tuple[Path, Truth]]) -> None:
+    data, original = seen["09-sideways.jpg"].picture, truths["09-sideways.jpg"][0].read_bytes()
+    assert data is not None
+    copy = Image.open(BytesIO(data))
+
+    assert (copy.format, copy.size) == ("JPEG", (1600, 1200))
+    assert not copy.getexif()
+    assert not {"exif", "xmp", "icc_profile", "comment", "mpf"} & set(copy.info)
+    assert b"Acme" in original
+    assert b"Acme" not in data
+
+
 JPEG = encoded(noise(320, 240))
 HOSTILE = {
     "zero bytes": (b"", "not_an_image"),
