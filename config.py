@@ -46,6 +46,8 @@ class Settings(BaseSettings):
         default="", description="whose pages may call the API from a browser: https://…, with commas"
     )
     upload_limit_mb: int = Field(default=25, ge=1, le=1024)
+    body_seconds: float = Field(default=30.0, ge=1, description="how long a body may take; a large one longer")
+    streams_per_key: int = Field(default=100, ge=1, description="streams a key may have open, in each API process")
     submit_per_minute: int = Field(
         default=20_000, ge=1, description="jobs a tenant may submit, if not decided otherwise"
     )

@@ -17,6 +17,7 @@ from adapters.build import blob_store, key_wrapper, payment_provider, provider_e
 from api.app import VERSION, create_app
 from api.assembly import Options, assemble
 from api.context import Services
+from api.protocol import BoundedProtocol
 from api.relay import OutboxRelay
 from config import Settings, load_settings
 from contracts.errors import JobError, Unavailable
@@ -52,7 +53,7 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
     client = await connect([*tracing, queue_plugin(blobs, keys=keys)], lazy=True)
     money = payment_provider(settings)
     services, relay = services_of(settings, client, blobs, database, money)
-    app = create_app(services, settings.origins)
+    app = create_app(services, settings.origins, settings.body_seconds)
     from dashboard.mount import mount_dashboard  # a second of loading that only this process needs
 
     mount_dashboard(app, services, settings.the_session_secret())
@@ -89,6 +90,7 @@ def services_of(
         ),
         default_limits=TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending),
         limits_url=settings.limits_url,
+        streams_per_key=settings.streams_per_key,
         payload_secret=settings.payload_secret.get_secret_value() if settings.payload_secret else None,
         public_tenants=settings.transparency_tenants,
         provider_events=provider_events(settings),
@@ -142,6 +144,7 @@ async def serve(settings: Settings) -> None:
             access_log=False,
             timeout_graceful_shutdown=STOP_SECONDS,
             server_header=False,
+            http=BoundedProtocol,
         )
         await uvicorn.Server(options).serve()
 

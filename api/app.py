@@ -16,7 +16,7 @@ from uuid_utils import uuid7
 from api import problems
 from api.access import ROUTES, check_routes
 from api.context import Services
-from api.limits import BodyLimit
+from api.limits import BODY_SECONDS, BodyLimit
 from api.problems import REQUEST_ID, Problem
 from api.routes import (
     alerts,
@@ -80,10 +80,11 @@ JSON in camelCase, instants in RFC 3339 UTC, errors as `application/problem+json
 Lists take `limit` (1 to 200) and `cursor`. POSTs that create take an `Idempotency-Key`."""
 
 
-def create_app(services: Services, origins: Sequence[str] = ()) -> FastAPI:
+def create_app(services: Services, origins: Sequence[str] = (), body_seconds: float = BODY_SECONDS) -> FastAPI:
     """Return the application over these services; it runs the event tail while it is up.
 
     origins: whose pages may call the API from a browser, for example https://admin.shop.example
+    body_seconds: how long a request's body may take
     """
 
     @asynccontextmanager
@@ -99,7 +100,7 @@ def create_app(services: Services, origins: Sequence[str] = ()) -> FastAPI:
         responses={"4XX": {"model": Problem, "content": {"application/problem+json": {}}}},
     )
     app.state.services = services
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, body_seconds=body_seconds)
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(origins), **_CROSS_ORIGIN)
     app.add_middleware(RequestNames)

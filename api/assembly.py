@@ -19,7 +19,7 @@ from api.context import Services
 from api.dependencies import DependencyCheck
 from api.erasing import ErasureDesk
 from api.explain import Explainer
-from api.feed import Feed
+from api.feed import MOST_STREAMS, Feed, OpenStreams
 from api.flows import FlowDesk
 from api.identity import Authenticator
 from api.inline import InlineRunner
@@ -85,6 +85,7 @@ class Options:
     inline_steps: for each job type that may run in a request, the instance of its activities
     limits_url: the Redis in which submissions are counted for all API processes; None counts them in this one
     payload_secret: what Payload signs its users' tokens with; None when no tokens are understood
+    streams_per_key: how many a key may have open
     public_tenants: how many tenants must be behind a figure that anybody may see
     provider_events: reads the payment provider's webhooks; None where none are received
     """
@@ -97,6 +98,7 @@ class Options:
     limits_url: str | None = field(default=None, repr=False)
     payload_secret: str | None = field(default=None, repr=False)
     public_tenants: int = FEWEST_TENANTS
+    streams_per_key: int = MOST_STREAMS
     provider_events: ProviderEvents | None = None
 
 
@@ -116,6 +118,7 @@ def assemble(
     acceptance = Acceptance(
         engine, ledger, intake, upload_check, relay, dependencies, admission=admission, inline=inline
     )
+    streams = OpenStreams(options.streams_per_key)
     tail, workers = Tail(queries), WorkerRegistry(database)
     authenticator = Authenticator(options.admin_key, keys, reader_of(options.payload_secret))
     trail, pausing = AuditTrail(AuditLog(database)), Pausing(pauses, control, Releases(client))
@@ -139,7 +142,8 @@ def assemble(
         workers=workers,
         uploads=Uploads(blobs, options.upload_limit_bytes),
         tail=tail,
-        feed=Feed(tail, queries),
+        feed=Feed(tail, queries, streams),
+        streams=streams,
         schedules=Schedules(schedules, upload_check, standings, intake, trail),
         schedule_starts=ScheduleStarts(schedules, intake, queries, trail),
         authenticator=authenticator,

@@ -18,7 +18,7 @@ from api.bulk_actions import BulkDecisions, BulkOrders
 from api.codec import CodecDesk
 from api.erasing import ErasureDesk
 from api.explain import Explainer
-from api.feed import Feed
+from api.feed import Feed, OpenStreams
 from api.flows import FlowDesk
 from api.identity import Authenticator, Caller
 from api.payments import PaymentDesk
@@ -61,6 +61,7 @@ class Services:
     uploads: Uploads
     tail: Tail
     feed: Feed
+    streams: OpenStreams
     schedules: Schedules
     schedule_starts: ScheduleStarts
     authenticator: Authenticator

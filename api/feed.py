@@ -28,7 +28,7 @@ log = logging.getLogger("spaces.feed")
 
 BATCH = 500
 MOST_STREAMS = 100
-"""Of one key at once, in one API process."""
+"""Of one key at once, in one API process, when nothing else is said."""
 KNOWN_JOBS = 10_000
 AGAIN = timedelta(seconds=15)
 AWAY_SECONDS = 1.0
@@ -41,10 +41,10 @@ AskAgain = Callable[[], Awaitable[Caller]]
 class Feed:
     """Gives each caller its stream of all jobs."""
 
-    def __init__(self, tail: Tail, queries: JobQueries) -> None:
+    def __init__(self, tail: Tail, queries: JobQueries, streams: "OpenStreams") -> None:
         self._tail = tail
         self._queries = queries
-        self._open: Counter[str] = Counter()
+        self._streams = streams
 
     async def stream(self, caller: Caller, wanted: JobFilter, last: int | None, again: AskAgain) -> "CountedStream":
         """Return the events after `last`, or from now on, as a response without end.
@@ -59,7 +59,7 @@ class Feed:
         newest = await self._queries.last_event_id()
         reader = Reader(caller, Sieve(self._queries, _in_scope(caller, wanted)), again)
         place = newest if last is None else min(last, newest)
-        return CountedStream(self._follow(reader, place), self._counted(caller.key_id))
+        return CountedStream(self._follow(reader, place), self._streams.one_more(caller.key_id))
 
     async def _follow(self, reader: "Reader", last: int) -> AsyncIterator[bytes]:
         yield b"retry: 1000\n\n"
@@ -82,10 +82,23 @@ class Feed:
                 if len(found) < BATCH:
                     await news_within(news, said_at + PING_SECONDS - time.monotonic())
 
+
+class OpenStreams:
+    """Counts the streams that each key has open, of one job or of all."""
+
+    def __init__(self, most: int = MOST_STREAMS) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
     @contextmanager
-    def _counted(self, key_id: str) -> Iterator[None]:
-        if self._open[key_id] >= MOST_STREAMS:
-            msg = f"this key has {MOST_STREAMS} open streams; close one of them"
+    def one_more(self, key_id: str) -> Iterator[None]:
+        """Count a stream as open.
+
+        Raises:
+            RateLimited: The key has too many.
+        """
+        if self._open[key_id] >= self._most:
+            msg = f"this key has {self._most} open streams; close one of them"
             raise RateLimited(msg, AGAIN)
         self._open[key_id] += 1
         try:

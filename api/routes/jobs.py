@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from api.acceptance import Accepted
 from api.context import Here, Key, Who, refusals_counted
 from api.events import follow, has_more
+from api.feed import CountedStream
 from api.filtering import Wanted
 from api.headers import quota_headers
 from api.identity import Right
@@ -91,12 +92,15 @@ async def explain(job_id: JobId, here: Here, who: Who) -> Explanation:
 async def stream(
     job_id: JobId, request: Request, here: Here, who: Who, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
-    """Send `status`, `progress`, `log` and `result` events; resume after `Last-Event-ID`; end when the job ends."""
+    """Send `status`, `progress`, `log` and `result` events; resume after `Last-Event-ID`; end when the job ends.
+
+    A key has at most 100 streams open, those of all jobs among them.
+    """
     await here.queue.get_job(who, job_id)
     last = from_event_cursor(last_event_id or None)
     if not await has_more(here, job_id, last):
         return Response(status_code=204)
-    return EventStream(follow(here, who, job_id, last, request), headers={"X-Accel-Buffering": "no"})
+    return CountedStream(follow(here, who, job_id, last, request), here.streams.one_more(who.key_id))
 
 
 @router.post("/{id}/cancel", status_code=202, summary="Cancel a job")

@@ -277,21 +277,23 @@ async def test_who_does_not_read_holds_up_nobody_and_loses_nothing(api: Api, mon
 
 
 async def test_a_key_has_so_many_streams_open_and_no_more(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "MOST_STREAMS", 3)
+    monkeypatch.setattr(api.services.streams, "_most", 3)
+    body = {"jobType": "photo_processing", "payload": {"photos": [{"url": "https://example.com/a.png"}]}}
+    job_id = (await api.http.post("/v1/jobs", json=body)).json()["id"]
 
     async with AsyncExitStack() as stack:
         for _ in range(3):
             await stack.enter_async_context(listening(api.http))
-        refused = await api.http.get("/v1/stream")
+        refused = [await api.http.get(path) for path in ("/v1/stream", f"/v1/jobs/{job_id}/stream")]
         async with api.with_key(await new_key(api, "acme", "viewer")) as another, listening(another):
             pass
     async with asyncio.timeout(10):
-        while api.services.feed._open:
+        while api.services.streams._open:
             await asyncio.sleep(0.01)
     async with listening(api.http):
         pass
 
-    assert (refused.status_code, refused.headers["retry-after"]) == (429, "15")
+    assert [(answer.status_code, answer.headers["retry-after"]) for answer in refused] == [(429, "15")] * 2
 
 
 async def test_a_quiet_stream_says_that_it_is_alive_and_ends_with_its_key(
@@ -320,7 +322,7 @@ async def test_readers_that_go_away_leave_nothing_behind(api: Api, caplog: pytes
         async with listening(api.http, priority="high"), listening(api.http, "0"):
             await accepted(api, header("one"))
     async with asyncio.timeout(10):
-        while api.services.feed._open or api.services.tail._listeners:
+        while api.services.streams._open or api.services.tail._listeners:
             await asyncio.sleep(0.01)
     gc.collect()
 
