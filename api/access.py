@@ -34,6 +34,8 @@ ROUTES: Mapping[str, Right | None] = {
     "GET /v1/flows/{id}": Right.JOBS_READ,
     "POST /v1/flows/{id}/cancel": Right.JOBS_CANCEL,
     "GET /v1/dead-letters": Right.JOBS_READ,
+    "PUT /v1/dead-letters/{fingerprint}/mark": Right.JOBS_DECIDE,
+    "DELETE /v1/dead-letters/{fingerprint}/mark": Right.JOBS_DECIDE,
     "GET /v1/queues": Right.JOBS_READ,
     "GET /v1/queues/{jobType}": Right.JOBS_READ,
     "GET /v1/queues/{jobType}/pauses": Right.JOBS_READ,

@@ -11,6 +11,7 @@ from contracts.errors import InvalidInput
 from contracts.jobs import JobStatus
 from contracts.values import Instant, WireModel
 from readmodel.analytics import Analytics, Bucket, Line, Span
+from readmodel.limits import LimitsBook
 from readmodel.rollups import Measure
 from readmodel.statistics import Percentiles
 from temporal.registry import find_job_type
@@ -55,10 +56,14 @@ class TenantLine(Ended):
 
 
 class TenantTotal(Ended):
-    """What ended of one tenant in all. share: of all tenants' seconds, in [0, 1]."""
+    """What ended of one tenant in all. share: of all tenants' seconds, in [0, 1].
+
+    share_due: what its weight gives it while all of these tenants have jobs waiting; who asks for less takes less
+    """
 
     tenant_id: str
     share: float
+    share_due: float
     jobs_by_hour: tuple[int, ...] = Field(description="by hour of the day, UTC, of at most the last 14 days asked for")
 
 
@@ -110,8 +115,9 @@ class AnalyticsDesk:
 
     PATTERN = timedelta(days=14)
 
-    def __init__(self, analytics: Analytics) -> None:
+    def __init__(self, analytics: Analytics, limits: LimitsBook) -> None:
         self._analytics = analytics
+        self._limits = limits
 
     async def volume(self, caller: Caller, span: Span) -> Volume:
         """Return what ended by job type."""
@@ -135,7 +141,8 @@ class AnalyticsDesk:
         items = [TenantLine(at=at, tenant_id=name, **_ended(line)) for (at, name), line in lines.items()]
         begin = max(span.begin, span.end - self.PATTERN)
         days = Span(begin, span.end, Bucket.HOUR, scoped.tenant_id, scoped.job_types)
-        totals = _totals(lines, await self._analytics.by_hour_of_day(days))
+        weights = await self._limits.weights([*{name for _, name in lines}])
+        totals = _totals(lines, await self._analytics.by_hour_of_day(days), weights)
         return Tenants(**_said(span), items=items, totals=totals)
 
     async def costs(self, caller: Caller, span: Span) -> Costs:
@@ -194,7 +201,11 @@ def _ended(line: Line) -> dict[str, float | int | None]:
     return {**counts, "jobs": line.jobs, "success_rate": line.success_rate, "seconds": line.run_ms / 1000}
 
 
-def _totals(lines: Mapping[tuple[datetime, str], Line], by_hour: Mapping[str, Mapping[int, Line]]) -> list[TenantTotal]:
+def _totals(
+    lines: Mapping[tuple[datetime, str], Line],
+    by_hour: Mapping[str, Mapping[int, Line]],
+    weights: Mapping[str, float],
+) -> list[TenantTotal]:
     sums: defaultdict[str, Line] = defaultdict(Line)
     for (_, tenant_id), line in lines.items():
         sums[tenant_id].ended.update(line.ended)
@@ -205,6 +216,7 @@ def _totals(lines: Mapping[tuple[datetime, str], Line], by_hour: Mapping[str, Ma
         TenantTotal(
             tenant_id=tenant_id,
             share=line.run_ms / whole if whole else 0.0,
+            share_due=weights[tenant_id] / sum(weights.values()),
             jobs_by_hour=tuple(_jobs(by_hour, tenant_id, hour) for hour in range(24)),
             **_ended(line),
         )

@@ -16,6 +16,7 @@ from api.bulk_actions import BulkDecisions, BulkOrders
 from api.cleaning import QueueCleaning
 from api.codec import CodecDesk
 from api.context import Services
+from api.dead_letters import DeadLetterDesk
 from api.dependencies import DependencyCheck
 from api.erasing import ErasureDesk
 from api.explain import Explainer
@@ -53,6 +54,7 @@ from readmodel.database import Database
 from readmodel.dead_letters import DeadLetters
 from readmodel.deliveries import Deliveries
 from readmodel.erasure import Erasure
+from readmodel.error_marks import ErrorMarks
 from readmodel.flows import Flows
 from readmodel.history import HistoryWriter
 from readmodel.inline import InlineRecord
@@ -154,7 +156,7 @@ def assemble(
         limits=limits,
         admission=admission,
         usage=UsageQueries(database),
-        analytics=AnalyticsDesk(Analytics(database)),
+        analytics=AnalyticsDesk(Analytics(database), limits),
         advice=AdviceDesk(database),
         transparency=Transparency(database, options.default_limits, options.public_tenants),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls, trail),
@@ -166,6 +168,7 @@ def assemble(
             engine,
             options.provider_events,
         ),
+        dead_letters=DeadLetterDesk(DeadLetters(database), ErrorMarks(database)),
         alerts=AlertBook(database),
         alert_desk=AlertDesk(AlertBook(database), AlertRules(database)),
         erasures=ErasureDesk(Erasures(client), Erasure(database), authenticator, trail),

@@ -16,6 +16,7 @@ from api.analytics import AnalyticsDesk
 from api.audit import AuditTrail
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.codec import CodecDesk
+from api.dead_letters import DeadLetterDesk
 from api.erasing import ErasureDesk
 from api.explain import Explainer
 from api.feed import Feed, OpenStreams
@@ -79,6 +80,7 @@ class Services:
     transparency: Transparency
     webhooks: WebhookDesk
     payments: PaymentDesk
+    dead_letters: DeadLetterDesk
     codec: CodecDesk
     erasures: ErasureDesk
     trail: AuditTrail

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import Field
 
 from api.identity import Caller, Right
 from api.pausing import Pausing, stops_all
+from contracts.error_marks import ErrorStanding, MarkedError
 from contracts.history import WorkerBeat
 from contracts.jobs import JobStatus, Priority
 from contracts.pauses import Pause
@@ -102,6 +104,8 @@ class ErrorGroupView(WireModel):
     first_seen_at: Instant
     last_seen_at: Instant
     sample_job_id: str
+    standing: ErrorStanding = Field(description="open unless somebody marked the group")
+    marked: MarkedError | None = None
 
 
 class Statistics:
@@ -153,7 +157,7 @@ class Statistics:
     ) -> tuple[list[ErrorGroupView], str | None]:
         """Return a page of the groups of dead jobs, the one of the last death first, and the cursor of the next."""
         caller.must(Right.JOBS_READ)
-        mine = DeadFilter(caller.scope_for(wanted.tenant_id), wanted.job_types, wanted.error_types)
+        mine = replace(wanted, tenant_id=caller.scope_for(wanted.tenant_id))
         groups, following = await self._letters.groups(mine, limit, cursor)
         redacted = not caller.may(Right.PAYLOADS_READ)
         return [_group(group, redacted=redacted) for group in groups], following
@@ -208,6 +212,7 @@ def _group(group: ErrorGroup, *, redacted: bool) -> ErrorGroupView:
     said = {name: value for name, value in vars(group).items() if name in ErrorGroupView.model_fields}
     return ErrorGroupView(
         **said,
+        standing=group.standing,
         step=failure.step if failure else None,
         error_type=failure.type if failure else None,
         message=failure.message if failure and not redacted else None,

@@ -35,6 +35,7 @@ class AuditAction(StrEnum):
     QUEUE_CLEAN = "queue.clean"
     LIMITS_CHANGE = "limits.change"
     ALERT_ACKNOWLEDGE = "alert.acknowledge"
+    ERROR_MARK = "error.mark"
     ALERT_RULES = "alert.rules"
     WEBHOOK_CREATE = "webhook.create"
     WEBHOOK_ENABLE = "webhook.enable"

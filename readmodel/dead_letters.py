@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, distinct, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.error_marks import ErrorStanding, MarkedError, standing
 from contracts.jobs import JobFailure, JobStatus
 from readmodel.cursors import from_cursor, to_cursor
 from readmodel.database import Database
+from readmodel.error_marks import marks_of
 from readmodel.tables import JobRow
 
 TENANTS_NAMED = 20
@@ -27,11 +29,13 @@ class DeadFilter:
 
     tenant_id: None for those of all tenants
     error_types: of a group's last failure; looked at after grouping, because errors are no text to a database
+    standings: how a group stands by the marks of `tenant_id`; looked at after grouping as well
     """
 
     tenant_id: str | None
     job_types: tuple[str, ...] = ()
     error_types: tuple[str, ...] = ()
+    standings: tuple[ErrorStanding, ...] = ()
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return what a job's row must fulfil."""
@@ -41,7 +45,9 @@ class DeadFilter:
         return [*wanted, JobRow.job_type.in_(self.job_types)] if self.job_types else wanted
 
     def shows(self, group: "ErrorGroup") -> bool:
-        """Tell whether the group's last failure is of a wanted type."""
+        """Tell whether the group stands as is wanted, and its last failure is of a wanted type."""
+        if self.standings and group.standing not in self.standings:
+            return False
         return not self.error_types or (group.failure is not None and group.failure.type in self.error_types)
 
 
@@ -58,6 +64,12 @@ class ErrorGroup:
     first_seen_at: datetime
     last_seen_at: datetime
     sample_job_id: str
+    marked: MarkedError | None = None
+
+    @property
+    def standing(self) -> ErrorStanding:
+        """How the group stands: open unless somebody said otherwise."""
+        return standing(self.marked, self.last_seen_at)
 
 
 class DeadLetters:
@@ -86,6 +98,12 @@ class DeadLetters:
             if cursor is None or len(found) == limit:
                 return found, cursor
 
+    async def has(self, tenant_id: str | None, fingerprint: str) -> bool:
+        """Tell whether a job is dead of this kind of failure; tenant_id: None for any tenant's."""
+        found = select(JobRow.id).where(*DeadFilter(tenant_id).conditions(), _KEY.in_([fingerprint])).limit(1)
+        async with self._database.read() as connection:
+            return (await connection.execute(found)).one_or_none() is not None
+
     async def _page(
         self, wanted: DeadFilter, limit: int, cursor: str | None
     ) -> tuple[Sequence[ErrorGroup], str | None]:
@@ -94,10 +112,13 @@ class DeadLetters:
             keys = [row.key for row in rows[:limit]]
             samples = {row.key: row for row in (await connection.execute(_samples(wanted, keys))).all()}
             tenants = await _tenants(connection, wanted, keys)
+            marks = await marks_of(connection, wanted.tenant_id, keys)
         known = [row for row in rows[:limit] if row.key in samples]
         vault = self._database.vault
         failures = {key: await vault.failure(sample.id, sample.error) for key, sample in samples.items()}
-        groups = [_group(row, samples[row.key], failures[row.key], tenants[row.key]) for row in known]
+        groups = [
+            _group(row, samples[row.key], failures[row.key], tenants[row.key], marks.get(row.key)) for row in known
+        ]
         last = rows[limit - 1] if len(rows) > limit else None
         return groups, to_cursor(last.last_seen_at, last.key) if last else None
 
@@ -137,7 +158,13 @@ async def _tenants(connection: AsyncConnection, wanted: DeadFilter, keys: Sequen
     return named
 
 
-def _group(row: Row[Any], sample: Row[Any], failure: JobFailure | None, tenants: Sequence[str]) -> ErrorGroup:
+def _group(
+    row: Row[Any],
+    sample: Row[Any],
+    failure: JobFailure | None,
+    tenants: Sequence[str],
+    marked: MarkedError | None,
+) -> ErrorGroup:
     return ErrorGroup(
         fingerprint=row.key,
         job_type=sample.job_type,
@@ -148,4 +175,5 @@ def _group(row: Row[Any], sample: Row[Any], failure: JobFailure | None, tenants:
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at,
         sample_job_id=sample.id,
+        marked=marked,
     )

@@ -34,6 +34,7 @@ TENANT_COLUMNS = (
     Column("success", "Success %", style="right"),
     Column("seconds", "Work", "seconds"),
     Column("share", "Share", "bar"),
+    Column("due", "Due by weight %", style="right wide"),
     Column("busiest", "Busiest hour (UTC)", style="right"),
 )
 
@@ -117,5 +118,6 @@ def tenant_row(each: TenantTotal) -> Row:
         "success": percent(each.success_rate),
         "seconds": each.seconds,
         "share": {"text": percent_of(each.share), "parts": [{"class": "", "share": each.share}]},
+        "due": percent(each.share_due),
         "busiest": None if busiest is None else f"{busiest:02}:00",
     }

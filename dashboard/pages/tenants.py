@@ -30,6 +30,7 @@ COLUMNS = (
     Column("failed", "Failed", "number"),
     Column("seconds", "Work", "seconds"),
     Column("share", "Share of all work", "bar"),
+    Column("due", "Due by weight %", style="right wide"),
     Column("busiest", "Busiest hour (UTC)", style="right wide"),
 )
 DAY_COLUMNS = (

@@ -89,6 +89,19 @@ class AlertRow(Base):
     untold: Mapped[str | None]
 
 
+class ErrorMarkRow(Base):
+    """What somebody decided about a kind of failure: for a tenant, or with `*` for the platform."""
+
+    __tablename__ = "error_marks"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    mark: Mapped[str]
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    reason: Mapped[str | None]
+
+
 class AlertStandingRow(Base):
     """What the rules remember of one figure; see `contracts.alert_rules.Standing`."""
 

@@ -43,12 +43,14 @@ async def test_tenants_see_their_own_use_and_the_platform_everybodys(api: Api) -
         await end(api.history, now, tenant_id=tenant_id, run=seconds)
 
     async with api.with_key(ADMIN_KEY) as platform, api.with_key(await new_key(api, "acme", "viewer")) as tenant:
+        await platform.put("/v1/tenants/acme/limits", json={"weight": 4})
         everybody = (await platform.get("/v1/analytics/tenants")).json()
         own = (await tenant.get("/v1/analytics/tenants")).json()
         theirs = await tenant.get("/v1/analytics/tenants", params={"tenantId": "other"})
         table = await platform.get("/v1/analytics/tenants", headers={"Accept": "text/csv"})
 
     assert [(each["tenantId"], each["share"]) for each in everybody["totals"]] == [("other", 0.75), ("acme", 0.25)]
+    assert [each["shareDue"] for each in everybody["totals"]] == [0.2, 0.8]
     assert [each["tenantId"] for each in own["totals"]] == [each["tenantId"] for each in own["items"]] == ["acme"]
     assert own["totals"][0]["jobsByHour"][now.hour] == 1
     assert sum(own["totals"][0]["jobsByHour"]) == 1

@@ -38,6 +38,7 @@ BODIES: Mapping[str, Any] = {
     "POST /v1/tenants/{id}/erase": {"confirm": FOREIGN, "reason": "x"},
     "POST /v1/codec/decode": {"payloads": []},
     "POST /v1/codec/encode": {"payloads": []},
+    "PUT /v1/dead-letters/{fingerprint}/mark": {"mark": "resolved"},
     "PUT /v1/alerts/rules": {"rules": []},
     "POST /v1/webhooks": {"url": "https://93.184.215.14/hook"},
     "POST /v1/keys": {"role": "viewer", "name": "n"},

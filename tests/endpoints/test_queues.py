@@ -392,6 +392,8 @@ async def test_dead_jobs_are_shown_in_groups(api: Api, platform: httpx.AsyncClie
         "firstSeenAt": group["firstSeenAt"],
         "lastSeenAt": group["lastSeenAt"],
         "sampleJobId": last,
+        "standing": "open",
+        "marked": None,
     }
     assert group["firstSeenAt"] < group["lastSeenAt"]
 
@@ -406,6 +408,32 @@ async def test_a_tenant_is_told_of_its_own_dead_jobs_and_a_viewer_of_no_error_te
     assert (group["count"], group["tenants"], group["tenantCount"]) == (1, ["other"], 1)
     assert (group["sampleJobId"], group["errorType"]) == (theirs, "Unavailable")
     assert (group["message"], group["redacted"]) == (None, True)
+
+
+async def test_a_tenant_marks_its_own_part_of_a_group(api: Api, platform: httpx.AsyncClient) -> None:
+    await tell(api, "1", JobStatus.DEAD, error=failure("no answer"))
+    await tell(api, "2", JobStatus.DEAD, "other", error=failure("no answer"))
+    await tell(api, "3", JobStatus.DEAD, error=failure("cut short"))
+    named = {item["message"]: item["fingerprint"] for item in (await platform.get(LETTERS)).json()["items"]}
+    path, foreign = f"{LETTERS}/{named['no answer']}/mark", f"{LETTERS}/{named['cut short']}/mark"
+    body = {"mark": "ignored", "reason": "a known one"}
+
+    async with (
+        api.with_key(await new_key(api, "other", "operator")) as operator,
+        api.with_key(await new_key(api, "other", "submitter")) as submitter,
+    ):
+        answers = [await submitter.put(path, json=body), await operator.put(foreign, json=body)]
+        answers += [await operator.put(path, json={"mark": "gone"}), await operator.put(path, json=body)]
+        hidden = (await operator.get(f"{LETTERS}?standing=open")).json()["items"]
+        (shown,) = (await operator.get(LETTERS)).json()["items"]
+        others = (await platform.get(f"{LETTERS}?standing=open")).json()["items"]
+        removed = await operator.delete(path)
+        (again,) = (await operator.get(f"{LETTERS}?standing=open")).json()["items"]
+
+    assert [answer.status_code for answer in answers] == [403, 404, 422, 204]
+    assert (hidden, shown["standing"], shown["marked"]["reason"]) == ([], "ignored", "a known one")
+    assert len(others) == 2
+    assert (removed.status_code, again["marked"]) == (204, None)
 
 
 async def test_groups_come_in_pages(api: Api) -> None:

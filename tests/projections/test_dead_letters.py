@@ -2,12 +2,15 @@ from typing import Any
 
 import pytest
 
+from contracts.audit import SYSTEM
+from contracts.error_marks import ErrorMark, ErrorStanding, MarkedError
 from contracts.errors import InvalidInput
 from contracts.fingerprints import fingerprint
 from contracts.history import JobChange
 from contracts.jobs import JobFailure, JobStatus
 from readmodel.database import Database
 from readmodel.dead_letters import TENANTS_NAMED, DeadFilter, DeadLetters, ErrorGroup
+from readmodel.error_marks import ErrorMarks
 from readmodel.filters import JobFilter
 from readmodel.history import HistoryWriter
 from readmodel.jobs import JobQueries
@@ -183,3 +186,29 @@ async def test_groups_are_found_by_the_type_of_their_failure(history: HistoryWri
 async def test_an_unknown_cursor_is_refused(letters: DeadLetters, cursor: str) -> None:
     with pytest.raises(InvalidInput, match="cursor"):
         await letters.groups(ALL, 5, cursor)
+
+
+async def test_a_resolved_group_comes_back_when_another_job_dies_and_an_ignored_one_does_not(
+    history: HistoryWriter, letters: DeadLetters, database: Database
+) -> None:
+    fixed, noise = failure("no answer"), failure("cut short")
+    marks = ErrorMarks(database)
+    await history.apply([died("1", 10, fixed), died("2", 10, noise)])
+    groups, _ = await letters.groups(ALL, 10)
+    key = {group.failure.message: group.fingerprint for group in groups if group.failure}
+
+    async def standings(tenant_id: str | None = None, *wanted: ErrorStanding) -> dict[str, str]:
+        found, _ = await letters.groups(DeadFilter(tenant_id, standings=wanted), 10)
+        return {str(group.failure and group.failure.message): group.standing.value for group in found}
+
+    await marks.put(None, key["no answer"], MarkedError(mark=ErrorMark.RESOLVED, at=at(20), actor="key:1"), SYSTEM)
+    await marks.put(None, key["cut short"], MarkedError(mark=ErrorMark.IGNORED, at=at(20), actor="key:1"), SYSTEM)
+    marked = await standings(), await standings("acme"), await standings(None, ErrorStanding.OPEN)
+    await history.apply([died("3", 30, fixed), died("4", 30, noise)])
+    later = await standings(None, ErrorStanding.OPEN, ErrorStanding.CAME_BACK)
+    await marks.put(None, key["no answer"], None, SYSTEM)
+    after = await standings()
+
+    assert marked == ({"no answer": "resolved", "cut short": "ignored"}, {"no answer": "open", "cut short": "open"}, {})
+    assert later == {"no answer": "came_back"}
+    assert after == {"no answer": "open", "cut short": "ignored"}
