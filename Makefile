@@ -6,6 +6,7 @@ RUN := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 UV_VERSION := 0.13.9
 STAMP := $(VENV)/.spaces-setup
+PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test check format lock reconcile clean
@@ -24,9 +25,9 @@ demo: setup  ## start everything, read a sample batch of photos, show the invent
 dev: setup  ## start Temporal with its Web UI, the API and the workers; Ctrl-C stops
 	@$(RUN) -m dev up
 
-test: setup  ## run the whole suite against a real Temporal server (ARGS="-k photos" for a part of it)
+test: setup  ## run the whole suite against a real Temporal server (ARGS="-k photos" for a part of it, PROCESSES=1 one by one)
 	@$(RUN) -m dev temporal
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 check: setup  ## lint, format, types, import rules, documentation
 	@$(VENV)/bin/ruff check .

@@ -1,10 +1,13 @@
 """A whole system on one machine and a real browser in front of it, started once for all tests of the dashboard."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -53,9 +56,12 @@ async def browser() -> AsyncIterator[Browser]:
 
 def chromium() -> str:
     """Return where Chromium is; it is installed when this machine lets us. Skips the test when there is none."""
-    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if found:
-        return found
+    with (Path(tempfile.gettempdir()) / "spaces-queue-chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes of the suite may ask for it at the same time
+        return next(filter(None, map(shutil.which, PROGRAMS)), None) or _installed()
+
+
+def _installed() -> str:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.skip("no Chromium on PATH, and it cannot be installed: needs apt-get and root")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
