@@ -1,0 +1,1 @@
+"""News: fetching politely, and reading feeds and pages in processes of their own."""
