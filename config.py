@@ -54,10 +54,14 @@ class Settings(BaseSettings):
     max_pending: int = Field(default=20_000, ge=1, description="jobs of a tenant that may wait to begin, likewise")
     transparency_tenants: int = Field(default=3, ge=1, description="tenants behind a figure that anybody may see")
     limits_url: str | None = Field(default=None, pattern=r"^async\+redis", description="Redis that counts submissions")
-    allow_private_urls: bool = Field(default=False, description="may photos and webhooks be at private addresses")
+    allow_private_urls: bool = Field(default=False, description="may fetched and told URLs be at private addresses")
     stripe_secret_key: SecretStr | None = Field(default=None, description="sk_live_… or rk_live_…; test keys for tests")
     stripe_webhook_secret: SecretStr | None = Field(default=None, description="whsec_…, of the webhook endpoint")
     stripe_api_url: str | None = Field(default=None, pattern=r"^https?://", description="of a Stripe emulator")
+    news_pause_seconds: float = Field(default=1.0, ge=0, le=5, description="between two requests to one host for news")
+    news_contact: str | None = Field(
+        default=None, max_length=200, pattern=r"^[\x21-\x7e]+$", description="URL or e-mail in the user agent for news"
+    )
     worker_concurrency: int | None = Field(default=None, ge=1, le=1000, description="steps at once per job type")
     drain_seconds: float = Field(default=30.0, ge=0, description="how long a stopping worker lets steps finish")
     ageing_seconds: float = Field(default=600.0, ge=0, description="waiting so long raises a job's priority")

@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 from adapters.alerts.email import EmailChannel
 from adapters.alerts.web import SlackChannel, WebhookChannel
+from adapters.fetching.fetcher import HttpFetcher
 from adapters.fetching.photos import HttpPhotoFetcher
 from adapters.keys.master import master_keys
+from adapters.news.reader import LocalNewsReader
+from adapters.news.web import RobotsWeb
 from adapters.objects.store import ObjectStore
 from adapters.payments.none import NoProvider
 from adapters.photos.reader import LocalPhotoReader
@@ -19,6 +23,9 @@ from contracts.keys import KeyWrapper
 from contracts.payment_ports import PaymentProvider, ProviderEvents
 from contracts.ports import BlobStore
 from contracts.tasks import beside
+
+NEWS_TIMEOUT = timedelta(seconds=20)
+"""How long one feed or page may take: a step fetches robots.txt before it, and both wait for their turn."""
 
 
 def blob_store(settings: Settings) -> BlobStore:
@@ -64,13 +71,31 @@ async def step_providers(settings: Settings, blobs: BlobStore, processors: int) 
     limit_bytes = settings.upload_limit_mb * 1024 * 1024
     fetcher = HttpPhotoFetcher(allow_private=settings.allow_private_urls, limit_bytes=limit_bytes)
     reader = LocalPhotoReader(max_workers=processors)
+    news = LocalNewsReader(max_workers=processors)
     money = payment_provider(settings)
     try:
         async with beside(_warm(reader)):
-            yield {"blobs": blobs, "reader": reader, "fetcher": fetcher, "matcher": FuzzyMatcher(), "money": money}
+            yield {
+                "blobs": blobs,
+                "reader": reader,
+                "fetcher": fetcher,
+                "matcher": FuzzyMatcher(),
+                "web": polite_web(settings, news),
+                "news": news,
+                "writer": None,
+                "money": money,
+            }
     finally:
         await money.close()
+        await news.close()
         await reader.close()
+
+
+def polite_web(settings: Settings, reader: LocalNewsReader) -> RobotsWeb:
+    """Return what fetches feeds and articles as their owners want it."""
+    fetcher = HttpFetcher(settings.allow_private_urls, total_timeout=NEWS_TIMEOUT)
+    pause = timedelta(seconds=settings.news_pause_seconds)
+    return RobotsWeb(fetcher, reader.allows, pause, settings.news_contact)
 
 
 def payment_provider(settings: Settings) -> PaymentProvider:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+from activities.news import NewsActivities
 from activities.payments import PaymentActivities
 from activities.photos import PhotoActivities
 from contracts.jobs import JobPayload, Priority
+from contracts.news import NewsInput
 from contracts.payments import PaymentInput
 from contracts.photos import PhotoInput
 from contracts.policies import DEFAULT_MAX_ATTEMPTS, PAYMENT_MAX_ATTEMPTS
+from workflows.news import NewsWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.photos import PhotoWorkflow
 
@@ -35,6 +38,7 @@ JOB_TYPES: dict[str, JobType] = {
     job_type.name: job_type
     for job_type in (
         JobType("photo_processing", PhotoInput, PhotoWorkflow, PhotoActivities),
+        JobType("news_intelligence", NewsInput, NewsWorkflow, NewsActivities),
         JobType(
             "payment_processing", PaymentInput, PaymentWorkflow, PaymentActivities,
             priority=Priority.CRITICAL, max_attempts=PAYMENT_MAX_ATTEMPTS, inline=True,

@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.fixtures_temporal",
     "tests.fixtures_postgres",
     "tests.fixtures_queue",
+    "tests.fixtures_news",
     "tests.fixtures_processes",
     "tests.fixtures_redis",
     "tests.fixtures_mail",

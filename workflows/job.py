@@ -128,6 +128,11 @@ class JobWorkflow:
         if self._teller and (progress := self._teller.progress):
             self._teller.progress = progress.model_copy(update={"done": progress.done + 1, "message": message})
 
+    def expect(self, more: int) -> None:
+        """Say that there is more to do than the payload let expect."""
+        if self._teller and (progress := self._teller.progress):
+            self._teller.progress = progress.model_copy(update={"total": progress.total + more})
+
     # -- what others may ask --------------------------------------------------------------------------------------
 
     @workflow.query

@@ -19,6 +19,14 @@ PAYLOADS: dict[str, dict[str, Any]] = {
         "description": SECRET,
         "location": SECRET,
     },
+    "news_intelligence": {
+        "feeds": [f"http://127.0.0.1:9/{SECRET}.rss?token={SECRET}"],
+        "topics": [SECRET],
+        "keywords": [SECRET],
+        "businessType": SECRET,
+        "geographicFocus": {"city": SECRET},
+        "competitors": [SECRET],
+    },
     "payment_processing": {
         "operation": "charge",
         "amountMinor": 500,

@@ -34,6 +34,7 @@ from temporal.provisioning import provision
 from temporal.workers import build_worker
 from tests.fakes import FakeFetcher, FakeReader, MemoryHistory, photo
 from tests.replay.keeping import HISTORIES, keep
+from tests.replay.news import record_news
 from tests.replay.payments import record_payments
 
 TYPE, TENANT = "photo_processing", "acme"
@@ -138,6 +139,7 @@ async def record() -> None:
                         await handle.result()
                     keep(TYPE, story.__name__, (await handle.fetch_history()).to_json())
             await record_payments(server.address)
+            await record_news(server.address)
 
 
 @asynccontextmanager

@@ -1,0 +1,320 @@
+"""From articles to a briefing: what is one story, what matters, and that nothing is said that no source says."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from zlib import crc32
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.briefing.dates import first_date
+from activities.briefing.extractive import extract
+from activities.briefing.ranking import mentions, ranked
+from activities.briefing.stories import same_address, told_together
+from activities.briefing.words import sentences
+from activities.news import NewsActivities
+from adapters.objects.store import ObjectStore
+from benchmarks.news_corpus import EVENTS, SERIES
+from contracts.errors import Rejected
+from contracts.fetching import FetchProblem
+from contracts.news import Article, Briefing, Citation, Cited, ComposeInput, Interests, Statement, Story
+from contracts.news_ports import Validators, Wanted, WebAnswer
+
+NOON = datetime(2025, 3, 19, 12, tzinfo=UTC)
+TODAY = date(2025, 3, 19)
+SHOP = Interests.model_validate(
+    {
+        "topics": ["drought"],
+        "keywords": ["cactus", "succulent"],
+        "businessType": "plant nursery",
+        "geographicFocus": {"city": "Phoenix", "state": "Arizona"},
+        "competitors": ["Desert Bloom Nursery"],
+    }
+)
+
+
+def article(title: str, text: str = "", source: str = "Paper", hours_ago: float = 1, **more: object) -> Article:
+    url = more.pop("url", f"https://{source.lower()}.example/{crc32((title + text).encode())}")
+    published = NOON - timedelta(hours=hours_ago)
+    said = {"source": source, "title": title, "url": url, "summary": text, "language": "en", "published_at": published}
+    return Article.model_validate(said | more)
+
+
+def stories_of(*articles: Article, shop: Interests = SHOP) -> list[Story]:
+    return ranked(told_together(articles), shop, NOON)
+
+
+def material(*articles: Article, shop: Interests = SHOP) -> ComposeInput:
+    stories = stories_of(*articles, shop=shop)
+    return ComposeInput(stories=tuple(stories), interests=shop, today=TODAY, all_stories=len(told_together(articles)))
+
+
+def corpus() -> list[Article]:
+    found = []
+    for sent, headline, retold in EVENTS:
+        found += [article(*sent, source="A"), article(headline, sent[1], "B"), article(*retold, source="C")]
+    return found + [article(*each, source="D") for each in SERIES]
+
+
+# -- which articles tell the same ---------------------------------------------------------------------------------
+
+
+def test_an_agency_text_is_one_story_under_any_headline_and_nothing_else_is() -> None:
+    stories = told_together(corpus())
+
+    texts = [{each.summary for each in story} for story in stories]
+    titles = {each.title for story in stories for each in story if each.source == "D" and len(story) > 1}
+    assert sum({sent[1]} <= text and len(text) <= 2 for (sent, _, _) in EVENTS for text in texts) == len(EVENTS)
+    assert titles == set()
+
+
+def test_stories_do_not_depend_on_the_order_of_articles() -> None:
+    articles = corpus()
+    stories = told_together(articles)
+
+    for seed in range(3):
+        random.Random(seed).shuffle(articles)
+        assert told_together(articles) == stories
+
+
+def test_parts_of_a_series_are_stories_of_their_own() -> None:
+    reports = [article(f"Cactus price report for {day}", f"Prices on {day}.") for day in ("Monday", "Tuesday")]
+    parts = [article(f"Growing cactus, part {number}", "") for number in (1, 2)]
+
+    assert len(told_together(reports + parts)) == 4
+
+
+def test_the_same_words_a_week_later_are_another_story() -> None:
+    storms = [article("Storm hits Phoenix and its nurseries", source=source, hours_ago=1) for source in "AB"]
+    storms[1] = storms[1].model_copy(update={"published_at": NOON - timedelta(days=7)})
+
+    assert len(told_together(storms)) == 2
+
+
+def test_one_page_under_two_addresses_is_one_story() -> None:
+    first = article("Drought", url="https://www.a.example/drought/?utm_source=x&id=7#top")
+    again = article("Updated: what we know", url="http://a.example/drought?id=7")
+
+    assert same_address(first.url) == same_address(again.url)
+    assert len(told_together([first, again])) == 1
+    assert same_address("https://a.example/?id=8") != same_address("https://a.example/?id=7")
+
+
+# -- which of them matter -----------------------------------------------------------------------------------------
+
+
+def test_what_the_shop_named_comes_first_and_says_why_and_the_rest_is_left_out() -> None:
+    found = stories_of(
+        article("Suns beat Lakers", "A game in Phoenix.", "Sports"),
+        article("Cactuses stolen from museum", "A thief came at night.", "City"),
+        article("Parliament votes on fishing", "Nobody was surprised.", "World"),
+        article("Old drought report", "About the drought.", "Archive", hours_ago=40),
+    )
+
+    assert [story.title for story in found] == ["Cactuses stolen from museum", "Old drought report", "Suns beat Lakers"]
+    assert found[0].why == ("keyword 'cactus' in the title",)
+    assert found[2].why == ("place 'Phoenix' in the text",)
+
+
+def test_a_story_of_many_papers_beats_the_same_story_of_one() -> None:
+    many = [article("Cactus festival opens in the old town", "It lasts a week.", name) for name in ("A", "B", "C")]
+
+    first, second = stories_of(*many, article("Cactus show closes at the new hall", "It was a month.", "D"))
+
+    assert (len(first.citations), first.why[-1]) == (3, "told by 3 sources")
+    assert first.score > second.score
+
+
+def test_a_shop_that_names_nothing_hears_of_everything() -> None:
+    assert len(stories_of(article("One"), article("Two", source="B"), shop=Interests())) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "language", "found"),
+    [
+        ("Two CACTUSES bloom", "cactus", "en", True),
+        ("A cactuslike plant", "cactus", "en", False),
+        ("Desert Bloom Nursery's shop", "desert bloom nursery", "en", True),
+        ("Bloom of the desert", "desert bloom", "en", False),
+        ("Die Kakteen blühen", "Kakteen", "de", True),
+        ("サボテン", "サボテン", "ja", True),
+        ("anything", "!?", "en", False),
+    ],
+)
+def test_a_word_is_found_in_its_forms_and_whole(text: str, words: str, language: str, *, found: bool) -> None:
+    assert mentions(text, words, language) is found
+
+
+# -- what is written ----------------------------------------------------------------------------------------------
+
+WATER = ("Water",)
+DAY = (
+    article("Arizona declares drought emergency", "Nurseries water at night from April 1.", "A", categories=WATER),
+    article("GreenEarth recalls cactus soil", "Take lot 22-B off the shelves by April 15, 2025.", "B"),
+    article("Succulent market report", "Demand for succulents rose 18 percent. Small pots sell best.", "C"),
+    article("Tempe shop goes online", "Desert Bloom Nursery will deliver plants from Friday, its owner said.", "D"),
+    article("Fair in the park", "The Phoenix Garden Fair takes place on March 29. It was founded on May 3, 1998.", "E"),
+    article("Drought eats reservoirs", "The river is low after the drought. Bathing is banned.", "F", categories=WATER),
+)  # fmt: skip
+
+
+def test_every_section_says_what_a_source_says_and_names_it() -> None:
+    written = extract(material(*DAY))
+
+    said = {each.title: f"{each.title}\n{each.summary}" for each in DAY}
+    by_title: dict[str, list[tuple[str, Cited]]] = {
+        "alerts": [(each.description, each) for each in written.alerts],
+        "opportunities": [(each.description, each) for each in written.opportunities],
+        "competitors": [(each.activity, each) for each in written.competitors],
+        "events": [(each.event, each) for each in written.local_events],
+        "statements": [(each.text, each) for each in written.statements],
+    }
+    for section, items in by_title.items():
+        assert items, section
+        for text, each in items:
+            assert any(text in said[citation.title] for citation in each.citations), (section, text)
+    assert written.method == "extractive"
+    assert written.notes == {}
+
+
+def test_what_rules_recognise_is_what_is_there() -> None:
+    written = extract(material(*DAY))
+
+    recall = next(each for each in written.alerts if each.title == "GreenEarth recalls cactus soil")
+    assert (recall.urgency, recall.deadline) == ("high", date(2025, 4, 15))
+    assert recall.because == "it says 'recalls' and 'Take lot 22-B off the shelves by April 15, 2025.'"
+    assert [(each.title, each.description) for each in written.opportunities] == [
+        ("Succulent market report", "Demand for succulents rose 18 percent.")
+    ]
+    assert [(each.name, each.activity) for each in written.competitors] == [
+        ("Desert Bloom Nursery", "Desert Bloom Nursery will deliver plants from Friday, its owner said.")
+    ]
+    assert [(each.event, each.day) for each in written.local_events] == [("Fair in the park", date(2025, 3, 29))]
+    assert [(each.topic, each.stories, each.sources) for each in written.trending_topics] == [
+        ("drought", 2, 2),
+        ("Water", 2, 2),
+    ]
+
+
+def test_what_no_rule_can_know_is_null() -> None:
+    wire = extract(material(*DAY)).to_wire()
+
+    assert {each["impact"] for each in wire["competitors"]} == {None}
+    assert {(each["revenue_potential"], each["timeline"]) for each in wire["opportunities"]} == {(None, None)}
+    assert {each["action_required"] for each in wire["alerts"]} == {None}
+    assert {(each["business_impact"], each["preparation_needed"]) for each in wire["localEvents"]} == {(None, None)}
+
+
+def test_an_empty_section_says_why() -> None:
+    nobody = Interests(keywords=("cactus",))
+
+    nothing = extract(material(article("Fishing quotas"), shop=nobody))
+    little = extract(
+        material(article("Cactus blooms", "It is red and it is large and everybody likes it."), shop=nobody)
+    )
+    german = Interests(keywords=("Kaktus",))
+    foreign = extract(material(article("Kaktus-Rückruf", "Warnung vor Kaktus.", language="de"), shop=german))
+
+    assert set(nothing.notes.values()) == {"none of the 1 stories read is about what you named"}
+    assert (nothing.briefing, nothing.statements) == ("", ())
+    assert little.notes == {
+        "trendingTopics": "no topic stands in 2 of the 1 stories",
+        "opportunities": "none of the 1 stories has words of an opportunity",
+        "alerts": "none of the 1 stories has words of a warning",
+        "competitors": "no competitors were named",
+        "localEvents": "no place was named",
+    }
+    assert foreign.notes["alerts"].endswith("(1 are not in English, for which alone there are rules)")
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("on March 29 in Steele Park", date(2025, 3, 29)),
+        ("the 2nd of April, 2025", date(2025, 4, 2)),
+        ("2025-12-24", date(2025, 12, 24)),
+        ("on 5 Jan", None),
+        ("founded May 3, 1998, opens Sept. 1", date(2025, 9, 1)),
+        ("March 18", None),
+        ("February 30", None),
+        ("you may 5 times", None),
+        ("in 2031-01-01", None),
+    ],
+)
+def test_a_day_to_come_is_read_and_no_other(text: str, day: date | None) -> None:
+    assert first_date(text, TODAY, TODAY) == day
+
+
+def test_a_day_without_a_year_is_counted_from_when_it_was_told() -> None:
+    ages_later = TODAY + timedelta(days=300)
+
+    assert first_date("on March 29", ages_later, TODAY) is None
+    assert first_date("on March 29", TODAY, None) is None
+
+
+def test_sentences_stand_in_their_text_word_for_word() -> None:
+    text = 'Dr. Ortiz of St. Louis said: "No." The U.S. market rose 3.5 percent. Why? Nobody\nknows'
+
+    found = sentences(text)
+
+    assert found == [
+        'Dr. Ortiz of St. Louis said: "No."',
+        "The U.S. market rose 3.5 percent.",
+        "Why?",
+        "Nobody",
+        "knows",
+    ]
+    assert all(each in text for each in found)
+
+
+# -- a model's briefing -------------------------------------------------------------------------------------------
+
+
+class Web:
+    async def get(self, url: str, wanted: Wanted, known: Validators = Validators()) -> WebAnswer | FetchProblem:  # noqa: B008
+        raise NotImplementedError
+
+
+class Reader:
+    async def feed(self, data: bytes, url: str, content_type: str) -> FetchProblem:
+        raise NotImplementedError
+
+    async def page(self, data: bytes, url: str) -> FetchProblem:
+        raise NotImplementedError
+
+
+class Inventive:
+    """A model that says one thing with a source, one with a source that nobody fetched, and one without any."""
+
+    async def write(self, given: ComposeInput) -> Briefing:
+        true = Statement(text="It is dry.", citations=given.stories[0].citations)
+        made_up = Citation(source="A", title="Invented", url="https://nowhere.example/")
+        wrong = Statement(text="Prices will double.", citations=(made_up,))
+        bare = Statement(text="Buy now.", citations=())
+        return Briefing(
+            method="model", briefing="It is dry. Prices will double. Buy now.", statements=(true, wrong, bare)
+        )
+
+
+class Refusing:
+    async def write(self, given: ComposeInput) -> Briefing:
+        raise Rejected("content policy")
+
+
+async def test_what_a_model_says_without_a_fetched_source_is_left_out() -> None:
+    steps = NewsActivities(ObjectStore("memory://"), Web(), Reader(), Inventive())
+
+    written = await ActivityEnvironment().run(steps.compose, material(*DAY))
+
+    assert [each.text for each in written.statements] == ["It is dry."]
+    assert written.briefing == "It is dry."
+    assert written.notes == {"leftOut": "2 statements without a source among the articles were left out"}
+
+
+async def test_a_model_that_refuses_leaves_the_extractive_briefing_with_the_reason() -> None:
+    steps = NewsActivities(ObjectStore("memory://"), Web(), Reader(), Refusing())
+
+    written = await ActivityEnvironment().run(steps.compose, material(*DAY))
+
+    assert written.method == "extractive"
+    assert written.notes["method"] == "the model refused: content policy"
