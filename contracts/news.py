@@ -182,7 +182,7 @@ class Story(Cited):
     """One event: all articles about it, the best of them first."""
 
     title: str
-    text: str = Field(default="", description="how its first article begins: the feed's words, or the page's")
+    text: str = Field(default="", description="how its first article begins: the page's words, or the feed's")
     language: str = ""
     categories: tuple[str, ...] = ()
     score: float = Field(default=0.0, description="by which stories are ordered; says nothing by itself")
@@ -191,7 +191,7 @@ class Story(Cited):
 
 
 class TrendingTopic(Cited):
-    """What several stories are about. `relevance`: share of the stories, in [0, 1]."""
+    """What several stories are about. `relevance`: share of the stories that are listed, in [0, 1]."""
 
     topic: str
     relevance: float
@@ -259,6 +259,7 @@ class NewsCounts(WireModel):
     feeds: int
     feeds_failed: int
     articles: int
+    left_out: int = Field(default=0, description="articles that are older than the newest maxArticles")
     duplicates: int = Field(description="articles that tell a story which another one tells")
     stories: int
     relevant: int = Field(description="stories about something the shop wants to hear of")

@@ -52,8 +52,11 @@ class NewsWorkflow(JobWorkflow):
     async def _story(self, given: NewsInput) -> NewsResult:
         since = given.since or workflow.now() - timedelta(hours=given.lookback_hours)
         readings = await self._feeds(given, since)
-        articles = _newest([article for each in readings for article in each.articles], given.max_articles)
-        chosen = SelectInput(articles=tuple(articles), interests=given.interests(), now=workflow.now())
+        articles = _newest_first([article for each in readings for article in each.articles])
+        left_out = max(len(articles) - given.max_articles, 0)
+        chosen = SelectInput(
+            articles=tuple(articles[: given.max_articles]), interests=given.interests(), now=workflow.now()
+        )
         selection = await self.step(NewsActivities.select, chosen, LOCAL_WORK)
         stories = await self._with_pages(selection.stories, given.max_pages)
         briefing = await self.step(
@@ -69,7 +72,7 @@ class NewsWorkflow(JobWorkflow):
         return NewsResult(
             **dict(briefing),
             since=since,
-            counts=_counts(readings, selection, stories),
+            counts=_counts(readings, selection, stories, left_out),
             stories=tuple(story.model_copy(update={"text": story.text[:MAX_STORY_TEXT]}) for story in stories),
             feeds=tuple(each.report for each in readings),
         )
@@ -120,9 +123,8 @@ class NewsWorkflow(JobWorkflow):
         return page
 
 
-def _newest(articles: Sequence[Article], most: int) -> list[Article]:
-    dated = sorted(articles, key=lambda each: -each.published_at.timestamp() if each.published_at else 0.0)
-    return dated[:most]
+def _newest_first(articles: Sequence[Article]) -> list[Article]:
+    return sorted(articles, key=lambda each: -each.published_at.timestamp() if each.published_at else 0.0)
 
 
 def _worth_reading(stories: Sequence[Story], most: int) -> list[int]:
@@ -142,14 +144,18 @@ def _with_text(story: Story, page: PageReading | None) -> Story:
         return story
     if page.problem:
         return story.model_copy(update={"page": page.problem})
-    return story.model_copy(update={"text": page.text, "page": "read"})
+    told = "" if story.text in page.text else f"\n{story.text}"  # a page may leave out what its feed says
+    return story.model_copy(update={"text": page.text + told, "page": "read"})
 
 
-def _counts(readings: Sequence[FeedReading], selection: Selection, stories: Sequence[Story]) -> NewsCounts:
+def _counts(
+    readings: Sequence[FeedReading], selection: Selection, stories: Sequence[Story], left_out: int
+) -> NewsCounts:
     return NewsCounts(
         feeds=len(readings),
         feeds_failed=sum(each.report.status == "failed" for each in readings),
         articles=selection.articles,
+        left_out=left_out,
         duplicates=selection.articles - selection.all_stories,
         stories=selection.all_stories,
         relevant=selection.relevant,

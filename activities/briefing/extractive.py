@@ -181,22 +181,27 @@ def _notes(briefing: Briefing, material: ComposeInput) -> dict[str, str]:
     """Say of each empty section why it is empty."""
     shown = len(material.stories)
     if not shown:
-        read = f"none of the {material.all_stories} stories read is about what you named"
+        read = f"of {_stories(material.all_stories)} read, none is about what you named"
         nothing = read if material.all_stories else "no article is new enough"
         return dict.fromkeys(
             ("briefing", "trendingTopics", "opportunities", "alerts", "competitors", "localEvents"), nothing
         )
     foreign = sum((story.language or UNSAID) != cues.LANGUAGE for story in material.stories)
-    limits = f" ({foreign} are not in English, for which alone there are rules)" if foreign else ""
+    limits = f" ({foreign} not in English, for which alone there are rules)" if foreign else ""
+    of = f"of {_stories(shown)}, none"
     named, place = material.interests.competitors, material.interests.geographic_focus
     why = {
-        "trendingTopics": f"no topic stands in {LEAST_STORIES} of the {shown} stories",
-        "opportunities": f"none of the {shown} stories has words of an opportunity{limits}",
-        "alerts": f"none of the {shown} stories has words of a warning{limits}",
-        "competitors": f"none of the {shown} stories names them" if named else "no competitors were named",
-        "localEvents": f"none of the {shown} stories tells of an event there with its day{limits}"
+        "trendingTopics": f"{of} shares its topic with another",
+        "opportunities": f"{of} has words of an opportunity{limits}",
+        "alerts": f"{of} has words of a warning{limits}",
+        "competitors": f"{of} names them" if named else "no competitors were named",
+        "localEvents": f"{of} tells of an event there with a day to come{limits}"
         if place.city or place.state
         else "no place was named",
     }
     filled = briefing.to_wire()
     return {section: words for section, words in why.items() if not filled[section]}
+
+
+def _stories(count: int) -> str:
+    return "1 story" if count == 1 else f"{count} stories"

@@ -215,16 +215,16 @@ def test_an_empty_section_says_why() -> None:
     german = Interests(keywords=("Kaktus",))
     foreign = extract(material(article("Kaktus-Rückruf", "Warnung vor Kaktus.", language="de"), shop=german))
 
-    assert set(nothing.notes.values()) == {"none of the 1 stories read is about what you named"}
+    assert set(nothing.notes.values()) == {"of 1 story read, none is about what you named"}
     assert (nothing.briefing, nothing.statements) == ("", ())
     assert little.notes == {
-        "trendingTopics": "no topic stands in 2 of the 1 stories",
-        "opportunities": "none of the 1 stories has words of an opportunity",
-        "alerts": "none of the 1 stories has words of a warning",
+        "trendingTopics": "of 1 story, none shares its topic with another",
+        "opportunities": "of 1 story, none has words of an opportunity",
+        "alerts": "of 1 story, none has words of a warning",
         "competitors": "no competitors were named",
         "localEvents": "no place was named",
     }
-    assert foreign.notes["alerts"].endswith("(1 are not in English, for which alone there are rules)")
+    assert foreign.notes["alerts"].endswith("(1 not in English, for which alone there are rules)")
 
 
 @pytest.mark.parametrize(
