@@ -9,7 +9,7 @@ STAMP := $(VENV)/.spaces-setup
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check format lock reconcile clean
+.PHONY: help setup demo dev model test check format lock reconcile clean
 
 # Workers are a third quicker when they find their modules compiled.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,6 +24,9 @@ demo: setup  ## start everything, read a sample batch of photos, show the invent
 
 dev: setup  ## start Temporal with its Web UI, the API and the workers; Ctrl-C stops
 	@$(RUN) -m dev up
+
+model: setup  ## fetch a small real AI model (350 MB, once) and serve it on this machine; Ctrl-C stops
+	@$(RUN) -m dev model
 
 test: setup  ## run the whole suite against a real Temporal server (ARGS="-k photos" for a part of it, PROCESSES=1 one by one)
 	@$(RUN) -m dev temporal

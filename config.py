@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from contracts.model_endpoints import ModelEndpoint
 
 ADMIN_KEY_FILE = "admin.key"
 SESSION_KEY_FILE = "session.key"
@@ -61,6 +63,9 @@ class Settings(BaseSettings):
     news_pause_seconds: float = Field(default=1.0, ge=0, le=5, description="between two requests to one host for news")
     news_contact: str | None = Field(
         default=None, max_length=200, pattern=r"^[\x21-\x7e]+$", description="URL or e-mail in the user agent for news"
+    )
+    ai_providers: tuple[ModelEndpoint, ...] | None = Field(
+        default=None, max_length=20, description="AI endpoints in the order they are asked, as JSON; see docs/ai.md"
     )
     worker_concurrency: int | None = Field(default=None, ge=1, le=1000, description="steps at once per job type")
     drain_seconds: float = Field(default=30.0, ge=0, description="how long a stopping worker lets steps finish")
@@ -193,5 +198,7 @@ def load_settings(**given: object) -> Settings:
         named = [("_".join(map(str, e["loc"])).upper(), e["msg"].removeprefix("Value error, ")) for e in error.errors()]
         lines = [f"SPACES_{name}: {words}" if name else words for name, words in named]
         raise SystemExit("wrong settings\n  " + "\n  ".join(lines)) from None
+    except SettingsError as error:  # its words name the field, and quote nothing
+        raise SystemExit(f"wrong settings\n  {error}") from None
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     return settings

@@ -1,6 +1,6 @@
 """The one place that picks real providers for ports, by the settings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ from adapters.webhooks.sender import HttpWebhooks
 from config import Settings
 from contracts.alerts import AlertChannel
 from contracts.errors import Unavailable
+from contracts.generation_ports import ModelProvider
 from contracts.keys import KeyWrapper
 from contracts.payment_ports import PaymentProvider, ProviderEvents
 from contracts.ports import BlobStore
@@ -72,7 +73,7 @@ async def step_providers(settings: Settings, blobs: BlobStore, processors: int) 
     fetcher = HttpPhotoFetcher(allow_private=settings.allow_private_urls, limit_bytes=limit_bytes)
     reader = LocalPhotoReader(max_workers=processors)
     news = LocalNewsReader(max_workers=processors)
-    money = payment_provider(settings)
+    money, models = payment_provider(settings), model_providers(settings)
     try:
         async with beside(_warm(reader)):
             yield {
@@ -84,9 +85,12 @@ async def step_providers(settings: Settings, blobs: BlobStore, processors: int) 
                 "news": news,
                 "writer": None,
                 "money": money,
+                "models": models,
             }
     finally:
         await money.close()
+        for model in models:
+            await model.close()
         await news.close()
         await reader.close()
 
@@ -105,6 +109,15 @@ def payment_provider(settings: Settings) -> PaymentProvider:
     from adapters.payments.stripe_provider import StripeProvider  # a large package, for those who use it
 
     return StripeProvider(settings.stripe_secret_key.get_secret_value(), settings.stripe_api_url)
+
+
+def model_providers(settings: Settings) -> Sequence[ModelProvider]:
+    """Return the AI endpoints that the settings name, in the order they are asked; none when they name none."""
+    if not settings.ai_providers:
+        return ()
+    from adapters.models.openai_models import OpenAiModels  # as above
+
+    return [OpenAiModels(endpoint) for endpoint in settings.ai_providers]
 
 
 def provider_events(settings: Settings) -> ProviderEvents:

@@ -8,11 +8,14 @@ JobError
 │   ├── TooLarge                                   HTTP 413
 │   ├── Forbidden                                  HTTP 403
 │   ├── Unauthorized                               HTTP 401
-│   └── Declined   a provider said no              HTTP 402
+│   ├── Declined   a provider said no              HTTP 402
+│   ├── TooLong    more than a model can take in
+│   └── Unsupported   a provider cannot do this    another one may
 ├── Unavailable   the same request may work later  retried, HTTP 503
 │   ├── RateLimited   carries how long to wait     HTTP 429
 │   ├── Unconfirmed   sent, and no answer came     the next attempt finds out first
 │   └── Parked     no job's own fault              held, no attempt is spent
+├── NotConfigured   the installation lacks it       not retried by itself: the job is dead until somebody acts
 └── OutcomeUnknown   it may have been done          not retried: first find out
 
 A message names the thing and the value. No secret, no payload, no stack in a message.
@@ -67,6 +70,14 @@ class Declined(Rejected):
         self.code = code
 
 
+class TooLong(Rejected):
+    """More than a model can take in at once; a shorter request may fit."""
+
+
+class Unsupported(Rejected):
+    """This provider cannot do what was asked, whoever asks; another one may."""
+
+
 class Unavailable(JobError):  # noqa: N818
     """The same request may work later. `retry_after` when the other side said when."""
 
@@ -89,6 +100,10 @@ class Unconfirmed(Unavailable):
 
 class Parked(Unavailable):
     """Something refuses all jobs alike, for no fault of theirs: the job is held until that is over."""
+
+
+class NotConfigured(JobError):  # noqa: N818
+    """The installation lacks something, for example a key. The message says what to set, and no attempt is spent."""
 
 
 class OutcomeUnknown(JobError):  # noqa: N818

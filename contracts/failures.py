@@ -9,9 +9,11 @@ OUTCOME_UNKNOWN = "OutcomeUnknown"
 """The step may have taken effect; see `contracts.errors.OutcomeUnknown`."""
 SET_ASIDE = "SetAside"
 """The step cost several workers their life."""
+NOT_CONFIGURED = "NotConfigured"
+"""The installation lacks something that the step needs; see `contracts.errors.NotConfigured`."""
 DEPENDENCY_FAILED = "DependencyFailed"
 """A job this one depends on did not complete."""
 DISCARDED = "Discarded"
 """An operator gave the dead job up."""
-UNDECIDED = frozenset({HELD, OUTCOME_UNKNOWN, SET_ASIDE})
+UNDECIDED = frozenset({HELD, OUTCOME_UNKNOWN, SET_ASIDE, NOT_CONFIGURED})
 """Failures that Temporal does not retry and that do not end the job either: somebody, or something, decides."""

@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import Field
 
+from contracts.failures import NOT_CONFIGURED
 from contracts.jobs import Job, JobFailure, JobHeader, JobStatus, Priority, Progress
 from contracts.values import Instant, WireModel
 
-ERROR_KINDS = frozenset({"step_failed", "failed", "dead"})
-"""Kinds of events whose message repeats an error's words, which may quote a payload."""
+CONFIDENTIAL_KINDS = frozenset({"step_failed", "failed", "dead", "tokens"})
+"""Kinds of events whose message is a text as it is written, or an error's words, which may quote a payload."""
 
 
 class JobEvent(WireModel):
@@ -22,7 +23,8 @@ class JobEvent(WireModel):
     at: Instant
     kind: str = Field(
         description="accepted, started, step_started, step_failed, step_completed, progress, dead, retried, "
-        "cancel_requested, held, released, dependency_ended, reprioritised, completed, failed, cancelled, repaired"
+        "cancel_requested, held, released, dependency_ended, reprioritised, tokens, completed, failed, cancelled, "
+        "repaired"
     )
     message: str
     actor: str | None = None
@@ -98,6 +100,8 @@ def dead_key(run_id: str, deaths: int) -> str:
 
 def dead_message(failure: JobFailure | None) -> str:
     """Return what to say of a death."""
+    if failure and failure.type == NOT_CONFIGURED:
+        return failure.message or NOT_CONFIGURED
     return f"all attempts are used up: {failure.message if failure else 'the reason is not known'}"
 
 

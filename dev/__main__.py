@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contracts.errors import JobError
 from dev.machine import Machine
+from dev.model import serve as serve_model
 from dev.record import DevRecord, only_one
 from dev.stack import ROOT, Stack
 from dev.terminal import say
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None, *, root: Path = ROOT) -> int:
     commands.add_parser("demo", help="the same, and read a sample batch of photos")
     commands.add_parser("temporal", help="find, download or build the Temporal server program, and print where it is")
     commands.add_parser("address", help="print where the running system's Temporal is; nothing when none runs")
+    commands.add_parser("model", help="fetch a small AI model, once, and serve it; Ctrl-C stops it")
     command = parser.parse_args(arguments).command
     try:
         if command == "temporal":
@@ -54,6 +56,9 @@ def main(arguments: list[str] | None = None, *, root: Path = ROOT) -> int:
         machine = Machine.from_environment(os.environ)
         if command == "address":
             print(DevRecord(machine.folder).read().get("temporalAddress", ""))
+            return 0
+        if command == "model":
+            asyncio.run(serve_model(machine.logs / "model.log", say))
             return 0
         with only_one(machine.folder):
             return asyncio.run(_run(machine, _demonstrate if command == "demo" else _stay, root))

@@ -8,7 +8,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import NotFound
-from contracts.history import ERROR_KINDS, JobChange, JobEvent
+from contracts.history import CONFIDENTIAL_KINDS, JobChange, JobEvent
 from contracts.jobs import JobStatus
 from contracts.values import tenant_of
 from readmodel.rows import insert_into
@@ -76,7 +76,7 @@ def _rows(change: JobChange, status: JobStatus | None, sealer: Sealer) -> list[d
     job = {"job_id": change.job_id, "tenant_id": change.tenant_id, "job_type": change.job_type}
     rows = [{**job, **dict(event), "status": None} for event in change.events]
     for row in rows:
-        if row["kind"] in ERROR_KINDS:
+        if row["kind"] in CONFIDENTIAL_KINDS:
             row["message"] = sealer.of_job(change.job_id, row["key"], row["message"])
     if rows:
         rows[-1]["status"] = status

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, Text, bindparam, cast, select, update
 
-from contracts.history import ERROR_KINDS
+from contracts.history import CONFIDENTIAL_KINDS
 from contracts.jobs import JobFailure
 from contracts.values import tenant_of
 from readmodel.database import Database
@@ -112,7 +112,7 @@ _COLUMNS = (
     _Plain(
         JobEventRow.message,
         JobEventRow.id,
-        JobEventRow.kind.in_(sorted(ERROR_KINDS)) & ~JobEventRow.message.startswith(MARK),
+        JobEventRow.kind.in_(sorted(CONFIDENTIAL_KINDS)) & ~JobEventRow.message.startswith(MARK),
         lambda row: tenant_of(row.job_id),
         lambda row, sealer: sealer.of_job(row.job_id, row.key, row.message),
     ),

@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fixtures_redis",
     "tests.fixtures_mail",
     "tests.fixtures_stripe",
+    "tests.fixtures_models",
 ]
 
 PATIENT = {"projections", "endpoints", "jobs"}

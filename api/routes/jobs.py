@@ -19,7 +19,7 @@ from api.problems import Problem
 from api.requests import DiscardBody, JobRequest, RetryBody
 from api.waiting import Wait
 from contracts.explanations import Explanation
-from contracts.history import ERROR_KINDS, JobEvent
+from contracts.history import CONFIDENTIAL_KINDS, JobEvent
 from contracts.jobs import Job
 from readmodel.cursors import from_event_cursor
 
@@ -73,7 +73,7 @@ async def events(job_id: JobId, here: Here, who: Who, limit: Limit = 50, cursor:
     """Return the job's events in the order they were recorded, oldest first. Their clocks may differ a little."""
     await here.queue.get_job(who, job_id)
     recorded, following = await here.queries.events(job_id, cursor, limit)
-    found = [entry.event if who.may(Right.PAYLOADS_READ) else _without_error_text(entry.event) for entry in recorded]
+    found = [entry.event if who.may(Right.PAYLOADS_READ) else _without_texts(entry.event) for entry in recorded]
     return Page[JobEvent](items=found, next_cursor=following)
 
 
@@ -92,7 +92,7 @@ async def explain(job_id: JobId, here: Here, who: Who) -> Explanation:
 async def stream(
     job_id: JobId, request: Request, here: Here, who: Who, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
-    """Send `status`, `progress`, `log` and `result` events; resume after `Last-Event-ID`; end when the job ends.
+    """Send `status`, `progress`, `tokens`, `log` and `result`; resume after `Last-Event-ID`; end when the job ends.
 
     A key has at most 100 streams open, those of all jobs among them.
     """
@@ -131,6 +131,6 @@ def _answered(accepted: Accepted, response: Response) -> Job:
     return accepted.job
 
 
-def _without_error_text(event: JobEvent) -> JobEvent:
-    hidden = event.kind in ERROR_KINDS
+def _without_texts(event: JobEvent) -> JobEvent:
+    hidden = event.kind in CONFIDENTIAL_KINDS
     return event.model_copy(update={"message": event.kind, "details": {}}) if hidden else event

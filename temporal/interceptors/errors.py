@@ -9,7 +9,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from contracts.errors import Declined, JobError, OutcomeUnknown, Parked, Rejected, Unavailable
+from contracts.errors import Declined, JobError, NotConfigured, OutcomeUnknown, Parked, Rejected, Unavailable
 from contracts.explanations import Code
 from contracts.failures import HELD
 
@@ -40,7 +40,7 @@ def translate(error: Exception, wait: timedelta | None = None) -> ApplicationErr
         str(error),
         *([code] if code else []),
         type=type(error).__name__,
-        non_retryable=isinstance(error, Rejected | OutcomeUnknown),
+        non_retryable=isinstance(error, Rejected | OutcomeUnknown | NotConfigured),
         next_retry_delay=wait,
         category=ApplicationErrorCategory.BENIGN
         if isinstance(error, JobError)
