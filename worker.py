@@ -37,6 +37,7 @@ from readmodel.holds import PauseWatch
 from readmodel.incidents import Incidents
 from readmodel.inline import InlineRecord
 from readmodel.jobs import JobQueries
+from readmodel.model_calls import ModelCalls
 from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
 from readmodel.payments import PaymentBook
@@ -91,11 +92,17 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
         providers |= {
             "history": history,
             **payment_providers(client, database),
+            **generation_providers(database, history),
             **system_providers(client, database, settings, cast(PaymentProvider, providers["money"])),
         }
         workers = [build_worker(client, queue, providers, slots, drain) for queue in queues]
         await WorkerPool(name, queues, slots, tally, WorkerRegistry(database).beat).run(workers, stop)
     await database.close()
+
+
+def generation_providers(database: Database, history: BufferedHistory) -> dict[str, object]:
+    """Return what the steps of generations work with beside the models, by the names their constructors use."""
+    return {"usage": ModelCalls(database), "told": history, "alerts": AlertBook(database)}
 
 
 def payment_providers(client: Client, database: Database) -> dict[str, object]:

@@ -6,7 +6,7 @@ from fastapi import Request
 
 from api.context import Services
 from api.identity import Caller, Right
-from api.messages import log_of, message, news_within, status_of
+from api.messages import log_of, message, news_within, status_of, tokens_of
 from contracts.tasks import undisturbed
 from readmodel.events import StoredEvent
 
@@ -51,6 +51,8 @@ async def _messages(here: Services, who: Caller, entry: StoredEvent) -> AsyncIte
     """One recorded event is one message; only a job's end is two, and the last one carries the id."""
     if entry.event.kind == "progress":
         yield message("progress", entry.event.details, entry.id)
+    elif entry.event.kind == "tokens":
+        yield message("tokens", tokens_of(entry, may_read=who.may(Right.PAYLOADS_READ)), entry.id)
     elif entry.status and entry.status.ended:
         yield message("status", status_of(entry), None)
         job = await undisturbed(here.queries.get(entry.job_id))

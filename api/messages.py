@@ -47,11 +47,23 @@ def log_of(entry: StoredEvent, *, may_read: bool) -> dict[str, Any]:
     return {"kind": event.kind, "message": words, "step": event.step, "attempt": event.attempt}
 
 
+def tokens_of(entry: StoredEvent, *, may_read: bool) -> dict[str, Any]:
+    """Return a piece of a text as it is written; who may not read payloads is only told that it goes on.
+
+    The pieces of one `attempt` and `call` belong together, in the order of `offset`: another one begins the text anew.
+    """
+    event = entry.event
+    said = {"at": event.to_wire()["at"], "step": event.step, "attempt": event.attempt}
+    return said | event.details | ({"text": event.message} if may_read else {"redacted": True})
+
+
 def messages(entry: StoredEvent, error: JobFailure | None, *, may_read: bool) -> bytes:
     """Return an event as the stream of all jobs tells it: a job's end is two messages, and the last carries the id."""
     job = {"jobId": entry.job_id, "jobType": entry.job_type, "tenantId": entry.tenant_id}
     if entry.event.kind == "progress":
         return message("progress", entry.event.details | job, entry.id)
+    if entry.event.kind == "tokens":
+        return message("tokens", job | tokens_of(entry, may_read=may_read), entry.id)
     if entry.status is None:
         return message("log", job | log_of(entry, may_read=may_read), entry.id)
     if not entry.status.ended:

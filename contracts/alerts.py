@@ -23,6 +23,9 @@ PAYMENT_UNKNOWN = "payment_unknown"
 PAYMENT_DIFFERENCE = "payment_difference"
 """Kind of the alert of a day on which the ledger and the provider do not agree."""
 
+MODEL_ACCOUNT_EMPTY = "model_account_empty"
+"""Kind of the alert of an AI provider whose account has no money left."""
+
 
 class Severity(StrEnum):
     """How soon to look."""

@@ -62,6 +62,9 @@ MONEY_MOVE = replace(
 REMOTE_READ = replace(LOCAL_WORK, initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60))
 """Reading from somebody else's server: give it time between attempts."""
 
+MODEL_CALL = replace(REMOTE_READ, start_to_close=timedelta(minutes=30), maximum_interval=timedelta(minutes=2))
+"""Asking models: longer than several providers, each asked and asked again, may take together."""
+
 RECORD: dict[str, Any] = {
     "start_to_close_timeout": timedelta(seconds=3),
     "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=2),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from decimal import Decimal
 
 from pydantic import Field
 from sqlalchemy import case, func, select
@@ -9,7 +10,11 @@ from sqlalchemy import case, func, select
 from contracts.jobs import JobStatus
 from contracts.values import WireModel
 from readmodel.database import Database
+from readmodel.model_calls import spent_by_day
 from readmodel.tables import JobCountRow
+
+GENERATIONS = "ai_generation"
+NOTHING_ENDED = {"jobs": 0, "completed": 0, "failed": 0, "cancelled": 0, "seconds": 0.0}
 
 
 class DayOfUse(WireModel):
@@ -25,8 +30,8 @@ class DayOfUse(WireModel):
     failed: int
     cancelled: int
     seconds: float
-    tokens: int | None = Field(default=None, description="null: no job type reports them")
-    cost: float | None = Field(default=None, description="null: no job type reports it")
+    tokens: int | None = Field(default=None, description="in both directions, of calls to models made on that day")
+    cost: Decimal | None = Field(default=None, description="dollars, to the millionth; null: nothing was asked")
 
 
 class UsageQueries:
@@ -50,4 +55,10 @@ class UsageQueries:
         query = query.where(row.at >= begin, row.at < end).group_by(row.at, row.job_type)
         async with self._database.read() as connection:
             days = (await connection.execute(query.order_by(row.at.desc(), row.job_type))).mappings().all()
-        return [DayOfUse(**day, day=day["at"].date(), seconds=int(day["run_ms"]) / 1000) for day in days]
+            spent = await spent_by_day(connection, tenant_id, begin, end)
+        used = {(day["at"].date(), day["job_type"]): {**day, "seconds": int(day["run_ms"]) / 1000} for day in days}
+        for at, took in spent.items():
+            line = used.setdefault((at, GENERATIONS), NOTHING_ENDED | {"job_type": GENERATIONS})
+            line |= {"tokens": took.tokens, "cost": Decimal(took.cost_micros) / 1_000_000}
+        ordered = sorted(used.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1]))
+        return [DayOfUse(**line, day=at) for (at, _), line in ordered]

@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
+from activities.generations import GenerationActivities
 from activities.news import NewsActivities
 from activities.payments import PaymentActivities
 from activities.photos import PhotoActivities
+from contracts.generations import GenerationInput
 from contracts.jobs import JobPayload, Priority
 from contracts.news import NewsInput
 from contracts.payments import PaymentInput
 from contracts.photos import PhotoInput
 from contracts.policies import DEFAULT_MAX_ATTEMPTS, PAYMENT_MAX_ATTEMPTS
+from workflows.generations import GenerationWorkflow
 from workflows.news import NewsWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.photos import PhotoWorkflow
@@ -43,6 +46,7 @@ JOB_TYPES: dict[str, JobType] = {
             "payment_processing", PaymentInput, PaymentWorkflow, PaymentActivities,
             priority=Priority.CRITICAL, max_attempts=PAYMENT_MAX_ATTEMPTS, inline=True,
         ),
+        JobType("ai_generation", GenerationInput, GenerationWorkflow, GenerationActivities),
     )
 }  # fmt: skip
 

@@ -3,11 +3,14 @@
 import asyncio
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
 from typing import Any
 
+from contracts.alerts import Severity
 from contracts.errors import NotFound, OutcomeUnknown
+from contracts.generation_kinds import GenerationType
+from contracts.generation_ports import Answer, Picture, Question
 from contracts.history import JobChange
 from contracts.inventory import Label
 from contracts.keys import DataKey
@@ -184,3 +187,50 @@ class ClosedCircuit:
 
     async def trip(self, reason: str) -> None:
         self.reasons.append(reason)
+
+
+class FakeModels:
+    """A `ModelProvider` with one model: it says what `answers` has, in their order, then always the same copy.
+
+    answers: what is said, or raised
+    """
+
+    name = "fake"
+    image_model: str | None = None
+
+    def __init__(self) -> None:
+        self.answers: list[str | Exception] = []
+        self.asked: list[Question] = []
+
+    def model_for(self, kind: GenerationType) -> str | None:
+        return f"fake-{kind.value}"
+
+    def cost_micros(self, model: str, input_tokens: int, output_tokens: int, pictures: int = 0) -> int | None:
+        return input_tokens + 2 * output_tokens + 1000 * pictures
+
+    async def write(self, question: Question, heard: Callable[[str], None]) -> Answer:
+        self.asked.append(question)
+        said = self.answers.pop(0) if self.answers else '{"headline": "H", "body": "B", "callToAction": "C"}'
+        if isinstance(said, Exception):
+            raise said
+        heard(said)
+        return Answer(said, whole=True, input_tokens=100, output_tokens=20)
+
+    async def draw(self, tenant_id: str, model: str, prompt: str) -> Picture:
+        return Picture(PNG, "image/png")
+
+    async def close(self) -> None:
+        pass
+
+
+class MemoryAlerts:
+    """An `Alerts` that notes what was raised and not resolved, by its key."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, str] = {}
+
+    async def raise_alert(self, key: str, kind: str, severity: Severity, message: str, **more: Any) -> None:
+        self.open[key] = message
+
+    async def resolve(self, key: str) -> int:
+        return int(self.open.pop(key, None) is not None)

@@ -140,7 +140,7 @@ class JobPage:
             page = await routes.events(self._id, self._tab.here, await self._tab.who(), MOST_EVENTS)
         except Unavailable:
             return []
-        return page.items
+        return [event for event in page.items if event.kind != "tokens"]  # the text itself is the result
 
     async def _explain(self) -> None:
         told = await self._tab.here.explainer.explain(await self._tab.who(), self._id)

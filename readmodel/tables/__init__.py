@@ -19,6 +19,7 @@ from readmodel.tables.control import (
     TenantLimitsRow,
 )
 from readmodel.tables.erasures import ErasureRow
+from readmodel.tables.generations import ModelCallRow
 from readmodel.tables.intake import IdempotencyKeyRow, OutboxRow
 from readmodel.tables.jobs import STILL_OPEN, FlowRow, JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
 from readmodel.tables.keys import TenantKeyRow
@@ -56,6 +57,7 @@ __all__ = [
     "JobEventRow",
     "JobRow",
     "JobTagRow",
+    "ModelCallRow",
     "OutboxRow",
     "PauseRow",
     "PaymentEventRow",

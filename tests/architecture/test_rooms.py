@@ -18,10 +18,12 @@ from contracts.jobs import JobPayload
 from contracts.repair import SYSTEM_QUEUE
 from examples.word_count.register import WORD_COUNT
 from readmodel.database import Database
+from readmodel.history import HistoryWriter
+from temporal.buffer import BufferedHistory
 from temporal.registry import JOB_TYPES, JobType
 from temporal.workers import QUEUES, build_worker
 from tests.fixtures_queue import system_providers
-from worker import payment_providers
+from worker import generation_providers, payment_providers
 from workflows.job import JobWorkflow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,7 +106,14 @@ async def test_every_queue_is_served_under_its_own_name_with_known_providers(cli
     blobs = ObjectStore("memory://")
     async with step_providers(Settings(data_dir=tmp_path), blobs, processors=1) as providers:
         database = Database(Settings(data_dir=tmp_path).database)
-        known = {**providers, **payment_providers(client, database), **system_providers(client, database)}
+        system = system_providers(client, database)
+        told = BufferedHistory(HistoryWriter(database))
+        known = {
+            **providers,
+            **payment_providers(client, database),
+            **generation_providers(database, told),
+            **system,
+        }
 
     workers = [build_worker(client, queue, known, slots=1, drain=timedelta(0)) for queue in QUEUES]
 

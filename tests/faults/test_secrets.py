@@ -1,6 +1,7 @@
 """Secrets planted in every job type's payload are found nowhere but where they belong."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -8,12 +9,21 @@ from temporalio.client import Client
 
 from dev.emulator import SECRET_KEY
 from temporal.registry import JOB_TYPES
+from tests.fixtures_models import AIMOCK_KEY
+from tests.fixtures_models import Emulator as Models
 from tests.fixtures_processes import Collector, Machine
 from tests.fixtures_queue import ADMIN_KEY
 from tests.fixtures_stripe import Emulator
 
 SECRET = "xyzzyplanted"
 PAYLOADS: dict[str, dict[str, Any]] = {
+    "ai_generation": {
+        "generationType": "marketing_copy",
+        "spaceId": SECRET,
+        "sourceData": {"brandingGuidelines": SECRET, "existingContent": [SECRET]},
+        "parameters": {"prompt": f"{SECRET} soil", "maxTokens": 16},
+        "output": "text",
+    },
     "photo_processing": {
         "photos": [{"url": f"http://127.0.0.1:9/{SECRET}.png?token={SECRET}"}],
         "description": SECRET,
@@ -61,13 +71,14 @@ async def in_temporal(client: Client, job_id: str) -> bytes:
 
 @pytest.mark.parametrize("job_type", sorted(PAYLOADS))
 async def test_planted_secrets_are_in_no_log_trace_figure_id_history_or_table(
-    machine: Machine, collector: Collector, client: Client, emulator: Emulator, job_type: str
+    machine: Machine, collector: Collector, client: Client, emulator: Emulator, model_emulator: Models, job_type: str
 ) -> None:
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
     settings |= {
         "SPACES_STRIPE_SECRET_KEY": SECRET_KEY,
         "SPACES_STRIPE_API_URL": emulator.url,
         "SPACES_LOG_LEVEL": "DEBUG",
+        "SPACES_AI_PROVIDERS": json.dumps([{"url": model_emulator.url, "key": AIMOCK_KEY, "model": "echo"}]),
     }
     await machine.api(**settings)
     await machine.worker(**settings)
@@ -96,3 +107,6 @@ async def test_planted_secrets_are_in_no_log_trace_figure_id_history_or_table(
     assert [where for where, what in found.items() if SECRET.encode() in what] == []
     assert ADMIN_KEY.encode() not in logs + collector.raw
     assert SECRET_KEY.encode() not in logs + collector.raw
+    assert AIMOCK_KEY.encode() not in logs + collector.raw
+    if job_type == "ai_generation":
+        assert SECRET in ended["result"]["generatedText"]  # what the model wrote, and was heard, has one as well

@@ -33,6 +33,7 @@ from temporal.program import find_program
 from temporal.provisioning import provision
 from temporal.workers import build_worker
 from tests.fakes import FakeFetcher, FakeReader, MemoryHistory, photo
+from tests.replay.generations import record_generations
 from tests.replay.keeping import HISTORIES, keep
 from tests.replay.news import record_news
 from tests.replay.payments import record_payments
@@ -140,6 +141,7 @@ async def record() -> None:
                     keep(TYPE, story.__name__, (await handle.fetch_history()).to_json())
             await record_payments(server.address)
             await record_news(server.address)
+            await record_generations(server.address)
 
 
 @asynccontextmanager

@@ -1,0 +1,169 @@
+"""Generation steps: have a text written, have a picture drawn.
+
+Providers are asked in their order. One that cannot is passed over for the next; one that will not, because of what it
+was asked to write, ends the job. What every call cost is in the book before its answer is used.
+"""
+
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from temporalio import activity
+
+from activities.model_calls import Attempt
+from activities.prompting import content_of, problem_with, prompt_of, repairing, schema_of, shortened
+from contracts.alerts import MODEL_ACCOUNT_EMPTY, Severity
+from contracts.errors import Declined, JobError, NotConfigured, Rejected, TooLong, Unavailable, Unsupported
+from contracts.generation_ports import Answer, LiveTelling, Message, ModelProvider, Picture, Question, UsageBook
+from contracts.generations import Asset, Draft, Drawing, DrawInput, WriteInput
+from contracts.model_errors import INSUFFICIENT_QUOTA
+from contracts.ports import Alerts, BlobStore
+from contracts.values import upload_key
+
+DoneT = TypeVar("DoneT")
+
+NO_PROVIDER = (
+    "no AI provider is configured for this: set SPACES_AI_PROVIDERS for the workers, for example "
+    '[{"url": "https://api.openai.com/v1", "key": "sk-...", "model": "gpt-5-mini"}], and retry the job'
+)
+NOBODY_DRAWS = "no picture was drawn: no provider in SPACES_AI_PROVIDERS has an image_model"
+
+
+class GenerationActivities:
+    """The steps of a generation job. models: in the order in which they are asked"""
+
+    def __init__(
+        self, models: Sequence[ModelProvider], usage: UsageBook, told: LiveTelling, blobs: BlobStore, alerts: Alerts
+    ) -> None:
+        self._models = models
+        self._usage = usage
+        self._told = told
+        self._blobs = blobs
+        self._alerts = alerts
+
+    @activity.defn(name="generations.write")
+    async def write(self, step: WriteInput) -> Draft:
+        """Have the text written by the first provider that can, and return it with what all calls of the job took.
+
+        A second run asks again, because nobody can go on with a model's half sentence: what the first one took is in
+        the book as lost, and nothing else is left behind.
+
+        Raises:
+            NotConfigured: No provider is there for it, or none accepts its key.
+            Declined: A provider will not write this, or no provider's account has money left.
+            Rejected: No provider gave a usable answer.
+            Unavailable: No provider answers now.
+        """
+        attempt = await self._attempt(step)
+        kind = step.order.generation_type
+        able = [(each, model) for each in self._models if (model := each.model_for(kind))]
+
+        async def ask(provider: ModelProvider, model: str) -> Draft:
+            return await self._written(attempt, step, provider, model)
+
+        draft = await self._by_the_first(able, ask)
+        return draft.model_copy(update={"used": await attempt.used()})
+
+    @activity.defn(name="generations.draw")
+    async def draw(self, step: DrawInput) -> Drawing:
+        """Have the picture drawn by the first provider that draws, and keep it like an upload; without one say so.
+
+        The picture's key is the hash of its bytes. A second run draws another one: the first is lost, and in the book.
+
+        Raises:
+            As for the text.
+        """
+        attempt = await self._attempt(step)
+        able = [(each, each.image_model) for each in self._models if each.image_model]
+        if not able:
+            return Drawing(note=NOBODY_DRAWS, used=await attempt.used())
+
+        async def ask(provider: ModelProvider, model: str) -> Drawing:
+            began = time.monotonic()
+            picture = await attempt.drawn(provider, model, step.prompt)
+            asset = await self._kept(step.tenant_id, picture)
+            return Drawing(asset=asset, model=model, seconds=time.monotonic() - began)
+
+        drawing = await self._by_the_first(able, ask)
+        return drawing.model_copy(update={"used": await attempt.used()})
+
+    async def _attempt(self, step: WriteInput | DrawInput) -> Attempt:
+        attempt = Attempt(step.job_id, step.tenant_id, step.order, self._usage, self._told)
+        await attempt.begin()
+        return attempt
+
+    async def _by_the_first(
+        self,
+        able: Sequence[tuple[ModelProvider, str]],
+        ask: Callable[[ModelProvider, str], Awaitable[DoneT]],
+    ) -> DoneT:
+        failures: list[JobError] = []
+        for provider, model in able:
+            try:
+                return await ask(provider, model)
+            except Declined as error:
+                if error.code != INSUFFICIENT_QUOTA:
+                    raise
+                await self._say_empty(provider, str(error))
+                failures.append(error)
+            except (Unavailable, NotConfigured, Unsupported, TooLong, Unusable) as error:
+                failures.append(error)
+        raise _worth_telling(failures)
+
+    async def _written(self, attempt: Attempt, step: WriteInput, provider: ModelProvider, model: str) -> Draft:
+        began, messages, shorter = time.monotonic(), prompt_of(step.order), False
+
+        async def asked(messages: tuple[Message, ...]) -> Answer:
+            most, kind = step.order.parameters.max_tokens, step.order.generation_type.value
+            schema = schema_of(step.order)
+            return await attempt.written(provider, Question(step.tenant_id, model, messages, most, kind, schema))
+
+        try:
+            answer = await asked(messages)
+        except TooLong:
+            messages, shorter = shortened(messages), True
+            answer = await asked(messages)
+        repaired = bool(problem := problem_with(step.order, answer))
+        if problem:
+            answer = await asked(repairing(messages, answer.text, problem))
+            if problem := problem_with(step.order, answer):
+                msg = f"{provider.name} gave no valid answer, and none when asked again: {problem}"
+                raise Unusable(msg)
+        text, content = answer.text.strip(), None
+        if schema_of(step.order):
+            made = content_of(step.order, answer)
+            text, content = made.as_text(), made.to_wire()
+        seconds = time.monotonic() - began
+        said = {"provider": provider.name, "model": model, "repaired": repaired, "shortened": shorter}
+        return Draft(text=text, content=content, cut=not answer.whole, seconds=seconds, **said)
+
+    async def _kept(self, tenant_id: str, picture: Picture) -> Asset:
+        sha256 = hashlib.sha256(picture.data).hexdigest()
+        await self._blobs.put(upload_key(tenant_id, sha256), picture.data)
+        width, height = picture.size_px or (None, None)
+        return Asset(
+            upload_id=sha256,
+            content_type=picture.content_type,
+            size_bytes=len(picture.data),
+            width_px=width,
+            height_px=height,
+        )
+
+    async def _say_empty(self, provider: ModelProvider, message: str) -> None:
+        key = f"{MODEL_ACCOUNT_EMPTY}:{provider.name}"
+        await self._alerts.raise_alert(key, MODEL_ACCOUNT_EMPTY, Severity.CRITICAL, message, job_type="ai_generation")
+
+
+class Unusable(Rejected):
+    """A provider's answers cannot be used; another provider's may."""
+
+
+def _worth_telling(failures: Sequence[JobError]) -> JobError:
+    """Return what to raise when no provider could: the first wait that ends, else the first reason."""
+    if not failures:
+        return NotConfigured(NO_PROVIDER)
+    later = [failure for failure in failures if isinstance(failure, Unavailable)]
+    if not later:
+        return failures[0]
+    return min(later, key=lambda failure: failure.retry_after.total_seconds() if failure.retry_after else 0.0)

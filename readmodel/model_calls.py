@@ -1,0 +1,86 @@
+"""The book of what calls to AI models took."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, case, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.generation_ports import CallState, ModelCall
+from contracts.generations import Used
+from readmodel.database import Database
+from readmodel.rows import insert_into
+from readmodel.tables import ModelCallRow
+
+_COUNTED = ModelCallRow.state != CallState.FREE
+
+
+class ModelCalls:
+    """A `UsageBook` over the read model.
+
+    Every method raises `Unavailable` when the database did not answer.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def note(self, call: ModelCall) -> None:
+        """Write a call's line, or how it ended; a line that has ended stays as it is."""
+        values = call.model_dump() | {"state": call.state.value, "generation_type": call.generation_type.value}
+        told = {name: values[name] for name in ("input_tokens", "output_tokens", "cost_micros", "state")}
+        async with self._database.write() as connection:
+            insert = insert_into(connection, ModelCallRow)
+            still_open = ModelCallRow.state == CallState.OPEN
+            await connection.execute(
+                insert.on_conflict_do_update(index_elements=["key"], set_=told, where=still_open), values
+            )
+
+    async def lose(self, job_id: str) -> None:
+        """Note that the job's calls which are still open are lost."""
+        still_open = update(ModelCallRow).where(ModelCallRow.job_id == job_id, ModelCallRow.state == CallState.OPEN)
+        async with self._database.write() as connection:
+            await connection.execute(still_open.values(state=CallState.LOST.value))
+
+    async def of_job(self, job_id: str) -> Used:
+        """Return what all calls of a job took, lost ones too."""
+        async with self._database.read() as connection:
+            return used_of((await connection.execute(_sums().where(ModelCallRow.job_id == job_id))).one())
+
+
+def sums() -> Sequence[ColumnElement[Any]]:
+    """Return what lines add up to, by the names of `Used`. Any: numbers of several kinds."""
+    row = ModelCallRow
+    lost = row.state == CallState.LOST
+    return (
+        func.count().label("calls"),
+        func.coalesce(func.sum(row.input_tokens), 0).label("input_tokens"),
+        func.coalesce(func.sum(row.output_tokens), 0).label("output_tokens"),
+        func.coalesce(func.sum(row.cost_micros), 0).label("cost_micros"),
+        func.coalesce(func.sum(case((row.cost_micros.is_(None), 1), else_=0)), 0).label("unpriced_calls"),
+        func.coalesce(func.sum(case((lost, 1), else_=0)), 0).label("lost_calls"),
+        func.coalesce(func.sum(case((lost, row.input_tokens + row.output_tokens), else_=0)), 0).label("lost_tokens"),
+        func.coalesce(func.sum(case((lost, row.cost_micros), else_=0)), 0).label("lost_cost_micros"),
+    )
+
+
+async def spent_by_day(connection: AsyncConnection, tenant_id: str, begin: datetime, end: datetime) -> dict[date, Used]:
+    """Return what a tenant's calls took from one instant until before another, by day of UTC."""
+    row = ModelCallRow
+    day = (
+        func.date(row.at)
+        if connection.dialect.name == "sqlite"
+        else func.to_char(func.timezone("UTC", row.at), "YYYY-MM-DD")
+    )
+    query = select(day.label("day"), *sums()).where(_COUNTED, row.tenant_id == tenant_id)
+    query = query.where(row.at >= begin, row.at < end).group_by(text("1"))  # the same expression, with its values
+    return {date.fromisoformat(str(found.day)): used_of(found) for found in (await connection.execute(query)).all()}
+
+
+def used_of(row: Row[Any]) -> Used:
+    """Return what a row of `sums` says."""
+    return Used(**{name: int(value) for name, value in row._mapping.items() if name in Used.model_fields})
+
+
+def _sums() -> Select[Any]:
+    return select(*sums()).where(_COUNTED)

@@ -1,0 +1,109 @@
+"""Stories of generations, for the stored histories."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+
+from adapters.objects.store import ObjectStore
+from contracts.errors import NotConfigured, RateLimited
+from contracts.generation_kinds import GenerationType
+from contracts.generations import GenerationInput, GenerationParameters
+from contracts.jobs import JobHeader, JobStatus, RetryRequest
+from contracts.values import job_id
+from readmodel.database import Database
+from readmodel.model_calls import ModelCalls
+from temporal.buffer import BufferedHistory
+from temporal.engine import TemporalEngine
+from temporal.interceptors.chain import StepObserver
+from temporal.interceptors.tally import Tally
+from temporal.plugin import queue_plugin
+from temporal.workers import build_worker
+from tests.fakes import FakeModels, MemoryAlerts, MemoryHistory
+from tests.replay.keeping import keep
+
+TYPE, TENANT = "ai_generation", "acme"
+COPY = GenerationInput(
+    generation_type=GenerationType.MARKETING_COPY, parameters=GenerationParameters(prompt="Soil for cacti")
+)
+DESIGN = GenerationInput(generation_type=GenerationType.MERCHANDISE_DESIGN, output="text")
+SOON = timedelta(milliseconds=50)
+
+Handle = WorkflowHandle[Any, Any]  # Any: started by the workflow's name
+
+
+@dataclass
+class Desk:
+    """A running worker on a fake model, and the client that starts jobs on it."""
+
+    client: Client
+    models: FakeModels = field(default_factory=FakeModels)
+    history: MemoryHistory = field(default_factory=MemoryHistory)
+
+    async def start(self, name: str, order: GenerationInput) -> Handle:
+        header = JobHeader(
+            id=job_id(TENANT, TYPE, name), tenant_id=TENANT, job_type=TYPE, max_attempts=3, created_at=datetime.now(UTC)
+        )
+        await TemporalEngine(self.client).start(header, order.to_wire())
+        return self.client.get_workflow_handle(header.id)
+
+    async def until(self, status: JobStatus) -> None:
+        async with asyncio.timeout(20):
+            while status not in [change.status for change in self.history.changes]:
+                await asyncio.sleep(0.02)
+
+
+async def plain(desk: Desk) -> Handle:
+    """A text, asked for twice because of a limit."""
+    desk.models.answers = [RateLimited("later", SOON)]
+    return await desk.start("plain", COPY)
+
+
+async def drawn(desk: Desk) -> Handle:
+    """A design with its picture."""
+    desk.models.image_model = "painter"
+    return await desk.start("drawn", DESIGN)
+
+
+async def unset(desk: Desk) -> Handle:
+    """No key at first; an operator sets one and lets the job go on."""
+    desk.models.answers = [NotConfigured("no key")]
+    handle = await desk.start("unset", COPY)
+    await desk.until(JobStatus.DEAD)
+    await TemporalEngine(desk.client).retry(handle.id, RetryRequest(actor="key:operator", request_id="1"))
+    return handle
+
+
+STORIES: tuple[Callable[[Desk], Awaitable[Handle]], ...] = (plain, drawn, unset)
+
+
+async def record_generations(address: str) -> None:
+    """Play every story to its end and keep its history."""
+    for story in STORIES:
+        with tempfile.TemporaryDirectory() as folder:
+            async with _desk(address, Path(folder)) as desk:
+                handle = await story(desk)
+                with suppress(WorkflowFailureError):
+                    await handle.result()
+                keep(TYPE, story.__name__, (await handle.fetch_history()).to_json())
+
+
+@asynccontextmanager
+async def _desk(address: str, folder: Path) -> AsyncIterator[Desk]:
+    database, history, blobs = Database(f"sqlite:///{folder / 'spaces.db'}"), MemoryHistory(), ObjectStore("memory://")
+    await database.migrate()
+    buffered = BufferedHistory(history)
+    plugin = queue_plugin(blobs, StepObserver("recorder", buffered.put, Tally()))
+    client = await Client.connect(address, plugins=[plugin], identity="recorder")
+    desk = Desk(client, history=history)
+    steps: dict[str, object] = {"models": [desk.models], "usage": ModelCalls(database), "told": buffered}
+    steps |= {"blobs": blobs, "alerts": MemoryAlerts(), "history": buffered}
+    async with buffered.running(), build_worker(client, TYPE, steps, slots=4, drain=timedelta(seconds=1)):
+        yield desk
+    await database.close()
