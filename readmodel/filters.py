@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, or_
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from contracts.jobs import JobStatus, Priority
-from readmodel.tables import JobRow, JobTagRow
+from readmodel.tables import JobDependencyRow, JobRow, JobTagRow
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class JobFilter:
 
     tenant_id: None for the jobs of all tenants; whoever makes a filter for a tenant's key must set it
     created_after, created_before: from then on, and until before then
+    depends_on: a job that they wait for, or waited for
     q: free text, a part of the id, of a tag or of the correlation id; upper and lower case are the same
     """
 
@@ -31,6 +32,7 @@ class JobFilter:
     fingerprint: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    depends_on: str | None = None
     q: str | None = None
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
@@ -45,6 +47,9 @@ class JobFilter:
         ):
             if several:
                 yield column.in_(several)
+        if self.depends_on is not None:
+            waits = select(JobDependencyRow.job_id).where(JobDependencyRow.depends_on == self.depends_on)
+            yield JobRow.id.in_(waits)
         yield from self._by_time()
         yield from self._by_text()
 

@@ -63,7 +63,7 @@ class JobPage:
                 self._standing(job)
                 with card("Failed attempts", style="flush") as self._attempts_card:
                     self._attempts = Table("Failed attempts", ATTEMPT_COLUMNS, Empty("None"), rows=attempt_rows(events))
-                with card("Waits for, and came from") as self._family_card:
+                with card("Jobs around this one") as self._family_card:
                     self._family = box()
                 self._records = JobRecords(tab, self._id)
                 in_confidence(tab, "Payload", self._id, self._payload)

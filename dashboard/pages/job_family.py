@@ -1,4 +1,4 @@
-"""A job's family: what it waits for, what it came from, and what came of it."""
+"""A job's family: what it waits for, what it came from, what waits for it, and what came of it."""
 
 from nicegui.element import Element
 
@@ -17,14 +17,15 @@ MOST = 20
 async def family(tab: Tab, job: Job, place: Element) -> bool:
     """Draw the job with its relatives into `place`; False when it has none."""
     caller = await tab.who()
-    wanted = JobFilter(tenant_id=None, parent_job_id=job.id)
-    children, _ = await tab.here.queue.list_jobs(caller, wanted, MOST, None, Detail.NONE)
+    wanted = (JobFilter(None, parent_job_id=job.id), JobFilter(None, depends_on=job.id))
+    found = [(await tab.here.queue.list_jobs(caller, each, MOST, None, Detail.NONE))[0] for each in wanted]
     before = [*job.depends_on[:MOST], *([job.metadata.parent_job_id] if job.metadata.parent_job_id else [])]
-    if not before and not children:
+    after = {each.id: each for jobs in found for each in jobs if each.id not in before}
+    if not before and not after:
         return False
     nodes = [await _other(tab, name) for name in dict.fromkeys(before)]
-    nodes += [_node(job, here=True), *map(_node, children)]
-    needed = {job.id: before} | {child.id: [job.id] for child in children}
+    nodes += [_node(job, here=True), *map(_node, after.values())]
+    needed = {job.id: before} | {name: [job.id] for name in after}
     with place:
         Graph("Jobs around this one", nodes, needed)
     return True
