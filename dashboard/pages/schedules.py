@@ -11,9 +11,9 @@ from contracts.schedules import BackfillRequest, ScheduleChange, ScheduleView
 from dashboard.frame import box, button, card, head, icon, link, text
 from dashboard.pages.confidential import in_confidence
 from dashboard.pages.paged import ROWS, PagedTable
+from dashboard.pages.timing_form import OVERLAPS, TimingForm, next_times
 from dashboard.parts.dialog import dialog
-from dashboard.parts.fields import Field
-from dashboard.parts.moment import Moment
+from dashboard.parts.fields import Choice, Field
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.tab import Tab
 from dashboard.words import ROOT, count, instant, job_link, jobs_link, said, short
@@ -88,6 +88,7 @@ class SchedulePage:
         button("Trigger now", self._trigger, "primary", symbol="play_arrow")
         self._pause_button = button("Pause", lambda: self._pause(paused=True), symbol="pause")
         self._go_button = button("Go on", lambda: self._pause(paused=False), symbol="play_arrow")
+        button("Change", self._change, symbol="edit")
         button("Backfill", self._backfill, symbol="history")
         button("Delete", self._delete, "danger", symbol="delete")
 
@@ -130,6 +131,33 @@ class SchedulePage:
         if await self._tab.act(lambda caller: self._tab.here.schedules.change(caller, self._id, change), done):
             await self._refresh()
 
+    async def _change(self) -> None:
+        known = await self._tab.act(lambda caller: self._tab.here.schedules.get(caller, self._id))
+        if known is None:
+            return
+        with dialog("Change when it starts", broad=True) as asked:
+            if known.calendar:
+                text("p", f"It starts by calendar: {known.in_words}. What you decide here replaces that.", "muted")
+            timing = TimingForm(self._tab, known)
+            with box(style="fields"):
+                name = Field("Name", value=known.name or "")
+                overlap = Choice("When one still runs", OVERLAPS, value=known.overlap.value)
+                note = Field("Note", value=known.note or "")
+            with box(style="end"):
+                button("Cancel", lambda: asked.submit(False))
+                button("Decide", lambda: asked.submit(True), "primary")
+
+        async def change(caller: Caller) -> ScheduleView:
+            texts = {"name": name.value.strip() or None, "note": note.value.strip() or None}
+            wanted = ScheduleChange.model_validate(timing.timing() | texts | {"overlap": overlap.value})
+            return await self._tab.here.schedules.change(caller, self._id, wanted)
+
+        while await asked:
+            if await self._tab.act(change, "Decided."):
+                await self._refresh()
+                break
+        asked.delete()
+
     async def _backfill(self) -> None:
         now = datetime.now(UTC)
         with dialog("Backfill") as asked:
@@ -168,17 +196,6 @@ class SchedulePage:
         if await asked and await self._tab.act(delete):
             self._tab.go(PAGE)
         asked.delete()
-
-
-def next_times(times: Sequence[datetime]) -> None:
-    """List instants, each with how long it is until then."""
-    if not times:
-        text("li", "There will be no further start.", "muted")
-    for at in times:
-        with box("li", "row-line"):
-            Moment(at, exact=True)
-            with box("span", "muted"):
-                Moment(at)
 
 
 def _said(at: datetime) -> str:

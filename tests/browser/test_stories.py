@@ -163,6 +163,15 @@ async def test_make_a_schedule_from_words_that_it_shows_and_trigger_it(site: Mac
     await expect(page.get_by_role("heading", name="Morning shelf")).to_be_visible()
     await page.get_by_role("button", name="Trigger now").click()
     await expect(page.get_by_role("table", name="Jobs started lately").locator("tbody tr")).to_have_count(1)
+
+    await page.get_by_role("button", name="Change").click()
+    dialog = page.get_by_role("dialog", name="Change when it starts")
+    await expect(dialog.get_by_label("Cron, or seconds")).to_have_value("30 7 * * 1-5")
+    await dialog.get_by_label("Cron, or seconds").fill("45 8 * * 1-5")
+    await expect(dialog.get_by_text("At 08:45, Monday through Friday (Europe/Berlin)")).to_be_visible()
+    await dialog.get_by_role("button", name="Decide").click()
+    await expect(dialog).to_be_hidden()
+    await expect(page.get_by_text("At 08:45, Monday through Friday (Europe/Berlin)")).to_be_visible()
     await page.get_by_role("button", name="Pause").click()
     await expect(page.locator(".status.big")).to_have_text("paused")
 
