@@ -89,7 +89,7 @@ class GenerationActivities:
         return drawing.model_copy(update={"used": await attempt.used()})
 
     async def _attempt(self, step: WriteInput | DrawInput) -> Attempt:
-        attempt = Attempt(step.job_id, step.tenant_id, step.order, self._usage, self._told)
+        attempt = Attempt(step.job_id, step.tenant_id, step.order.generation_type, self._usage, self._told)
         await attempt.begin()
         return attempt
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from temporalio import activity
 
 from contracts.errors import Unavailable, Unconfirmed
+from contracts.generation_kinds import ModelUse
 from contracts.generation_ports import (
     Answer,
     CallState,
@@ -23,7 +24,7 @@ from contracts.generation_ports import (
     Question,
     UsageBook,
 )
-from contracts.generations import GenerationInput, Used
+from contracts.generations import Used
 from contracts.history import JobChange, JobEvent
 from contracts.tasks import undisturbed
 from contracts.values import job_type_of
@@ -47,12 +48,10 @@ def tokens_in(characters: int) -> int:
 class Attempt:
     """One attempt of a step, and its calls."""
 
-    def __init__(
-        self, job_id: str, tenant_id: str, order: GenerationInput, usage: UsageBook, told: LiveTelling
-    ) -> None:
+    def __init__(self, job_id: str, tenant_id: str, kind: ModelUse, usage: UsageBook, told: LiveTelling) -> None:
         self._job_id = job_id
         self._tenant_id = tenant_id
-        self._order = order
+        self._kind = kind
         self._usage = usage
         self._told = told
         self._calls: list[ModelCall] = []
@@ -134,7 +133,7 @@ class Attempt:
             key=f"{self._job_id}/{info.activity_id}/{info.attempt}/{len(self._calls) + 1}",
             job_id=self._job_id,
             tenant_id=self._tenant_id,
-            generation_type=self._order.generation_type,
+            generation_type=self._kind,
             provider=provider.name,
             model=model,
             at=datetime.now(UTC),

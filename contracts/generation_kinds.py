@@ -1,4 +1,4 @@
-"""Generation types: what can be generated. Names on the wire are the platform's and never change."""
+"""What models are asked for. Names on the wire are the platform's and never change."""
 
 from enum import StrEnum
 
@@ -13,3 +13,13 @@ class GenerationType(StrEnum):
     PRODUCT_DESCRIPTION = "product_description"
     BLOG_POST = "blog_post"
     MARKETING_COPY = "marketing_copy"
+
+
+class OtherUse(StrEnum):
+    """What models are asked for by other jobs than generations."""
+
+    NEWS_BRIEFING = "news_briefing"
+    """The sentences of a shop's briefing."""
+
+
+ModelUse = GenerationType | OtherUse

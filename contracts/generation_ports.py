@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-from contracts.generation_kinds import GenerationType
+from contracts.generation_kinds import ModelUse
 from contracts.generations import Used
 from contracts.history import JobChange
 from contracts.values import Instant, WireModel
@@ -71,7 +71,7 @@ class ModelProvider(Protocol):
 
     name: str
 
-    def model_for(self, kind: GenerationType) -> str | None:
+    def model_for(self, kind: ModelUse) -> str | None:
         """Return the model that writes this; None when this endpoint does not."""
 
     @property
@@ -113,7 +113,7 @@ class ModelCall(WireModel):
     key: str
     job_id: str
     tenant_id: str
-    generation_type: GenerationType
+    generation_type: ModelUse
     provider: str
     model: str
     at: Instant

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from contracts.generation_kinds import GenerationType
+from contracts.generation_kinds import ModelUse
 from contracts.values import TenantId
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -45,7 +45,7 @@ class ModelEndpoint(BaseModel):
     key: SecretStr | None = None
     tenant_keys: dict[TenantId, SecretStr] = Field(default_factory=dict)
     model: ModelName | None = None
-    models: dict[GenerationType, ModelName] = Field(default_factory=dict)
+    models: dict[ModelUse, ModelName] = Field(default_factory=dict)
     image_model: ModelName | None = None
     json_schema: Literal["strict", "bounded", "none"] = "strict"
     timeout_seconds: float = Field(default=120, gt=0, le=600)

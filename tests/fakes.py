@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.alerts import Severity
 from contracts.errors import NotFound, OutcomeUnknown
-from contracts.generation_kinds import GenerationType
+from contracts.generation_kinds import ModelUse
 from contracts.generation_ports import Answer, Picture, Question
 from contracts.history import JobChange
 from contracts.inventory import Label
@@ -202,7 +202,7 @@ class FakeModels:
         self.answers: list[str | Exception] = []
         self.asked: list[Question] = []
 
-    def model_for(self, kind: GenerationType) -> str | None:
+    def model_for(self, kind: ModelUse) -> str | None:
         return f"fake-{kind.value}"
 
     def cost_micros(self, model: str, input_tokens: int, output_tokens: int, pictures: int = 0) -> int | None:

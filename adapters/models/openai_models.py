@@ -18,7 +18,7 @@ from PIL import Image
 
 from adapters.models.errors import refused, translated
 from contracts.errors import Declined, Unconfirmed, Unsupported
-from contracts.generation_kinds import GenerationType
+from contracts.generation_kinds import ModelUse
 from contracts.generation_ports import Answer, Heard, Message, Picture, Question
 from contracts.model_endpoints import ModelEndpoint
 from contracts.model_errors import CONTENT_POLICY
@@ -48,7 +48,7 @@ class OpenAiModels:
         """The model that draws; None when this endpoint is not to be asked."""
         return self._endpoint.image_model
 
-    def model_for(self, kind: GenerationType) -> str | None:
+    def model_for(self, kind: ModelUse) -> str | None:
         """Return the model that the settings name for this; None when they name none."""
         return self._endpoint.models.get(kind, self._endpoint.model)
 
