@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import socket
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import cast
 
@@ -13,6 +14,7 @@ from temporalio.client import Client
 
 from activities.ageing import Ageing
 from activities.alerting import Herald
+from activities.briefing.by_model import ModelWriter
 from activities.circuit import PaymentCircuit
 from activities.release import PauseUpkeep
 from activities.webhooks import Courier
@@ -20,8 +22,10 @@ from adapters.build import alert_channels, blob_store, key_wrapper, step_provide
 from api.assembly import Options, assemble
 from config import Settings, load_settings
 from contracts.alerts import Severity
+from contracts.generation_ports import ModelProvider
 from contracts.jobs import JobStatus
 from contracts.limits import TenantLimits
+from contracts.news_ports import BriefingWriter
 from contracts.payment_ports import PaymentProvider
 from contracts.ports import JobDecisions
 from contracts.upkeep import UpkeepPart
@@ -93,6 +97,7 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
             "history": history,
             **payment_providers(client, database),
             **generation_providers(database, history),
+            "writer": news_writer(cast(Sequence[ModelProvider], providers["models"]), database, history),
             **system_providers(client, database, settings, cast(PaymentProvider, providers["money"])),
         }
         workers = [build_worker(client, queue, providers, slots, drain) for queue in queues]
@@ -103,6 +108,11 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
 def generation_providers(database: Database, history: BufferedHistory) -> dict[str, object]:
     """Return what the steps of generations work with beside the models, by the names their constructors use."""
     return {"usage": ModelCalls(database), "told": history, "alerts": AlertBook(database)}
+
+
+def news_writer(models: Sequence[ModelProvider], database: Database, history: BufferedHistory) -> BriefingWriter | None:
+    """Return what writes briefings by model; None when no model is configured."""
+    return ModelWriter(models, ModelCalls(database), history) if models else None
 
 
 def payment_providers(client: Client, database: Database) -> dict[str, object]:

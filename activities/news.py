@@ -17,7 +17,7 @@ from temporalio import activity
 from activities.briefing.extractive import extract
 from activities.briefing.ranking import ranked
 from activities.briefing.stories import told_together
-from contracts.errors import NotFound, Rejected, Unavailable
+from contracts.errors import NotFound, Unavailable
 from contracts.fetching import FetchProblem
 from contracts.news import (
     MAX_STORIES,
@@ -116,21 +116,26 @@ class NewsActivities:
 
     @activity.defn(name="news.compose")
     async def compose(self, step: ComposeInput) -> Briefing:
-        """Return the briefing; what a model says without one of the stories' sources is taken out.
+        """Return the briefing, by a model where there is one; what it says without one of the stories' sources is out.
 
-        It leaves nothing behind. A retry asks a model again.
+        It leaves nothing behind but what models took, in their book; a retry asks again. Where no model writes a
+        briefing with sources, it is written by rules and says so.
 
         Raises:
-            Unavailable: The model did not answer.
+            Unavailable: No model gave one, and there are attempts left.
         """
-        if self._writer is None or not step.stories:
-            return await asyncio.to_thread(extract, step)
+        plain = await asyncio.to_thread(extract, step)
+        if self._writer is None or not step.by_model or not step.stories:
+            return plain
         try:
-            written = await self._writer.write(step)
-        except Rejected as error:
-            plain = await asyncio.to_thread(extract, step)
-            return plain.model_copy(update={"notes": plain.notes | {"method": f"the model refused: {error}"}})
-        return only_cited(written, step)
+            written = only_cited(await self._writer.write(step), step)
+        except Unavailable as error:
+            _again(error, step.attempts)
+            return plain.model_copy(update={"notes": plain.notes | {"method": f"no model wrote it: {error}"}})
+        if not written.statements:
+            nothing = "no model wrote it: nothing that it said has a source among the articles"
+            return plain.model_copy(update={"notes": plain.notes | {"method": nothing}})
+        return written
 
     async def _fetched(self, step: ReadFeedInput) -> FeedReading:
         known = await self._known(step)

@@ -73,6 +73,7 @@ class NewsInput(Interests, JobPayload):
     lookback_hours: int = Field(default=48, ge=1, le=720, description="how old news may be, when since is not given")
     max_articles: int = Field(default=300, ge=1, le=MAX_ARTICLES, description="the newest of all feeds together")
     max_pages: int = Field(default=10, ge=0, le=MAX_PAGES, description="pages read in full, of the best stories")
+    by_model: bool = Field(default=True, description="a model writes it, where one is configured; else by rules alone")
     seasonal_factors: bool = Field(default=False, description="taken over from the platform; changes nothing")
 
     @field_validator("feeds")
@@ -242,7 +243,7 @@ class LocalEvent(Cited):
 class Briefing(WireModel):
     """What a writer makes of the stories. Null: the writer cannot judge that. notes: why a section is empty, by name"""
 
-    method: str = Field(description="extractive: sentences as they stand in the sources, chosen by rules")
+    method: str = Field(description="extractive: sentences as they stand in the sources, by rules; else model and name")
     briefing: str
     statements: tuple[Statement, ...] = ()
     trending_topics: tuple[TrendingTopic, ...] = ()
@@ -314,9 +315,11 @@ class ReadPageInput(WireModel):
 
 
 class ComposeInput(WireModel):
-    """Write the briefing of these stories."""
+    """Write the briefing of these stories. attempts: how often a model may be asked before rules write it"""
 
     stories: tuple[Story, ...]
     interests: Interests
     today: date
     all_stories: int
+    by_model: bool = True
+    attempts: int = 1

@@ -71,6 +71,5 @@ class BriefingWriter(Protocol):
         """Return the briefing. What does not cite one of the stories' own citations is taken out by the step.
 
         Raises:
-            Rejected: The provider refuses, for good.
-            Unavailable: It did not answer.
+            Unavailable: No model gave one.
         """

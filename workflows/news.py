@@ -25,13 +25,14 @@ with workflow.unsafe.imports_passed_through():
         Selection,
         Story,
     )
-    from contracts.policies import LOCAL_WORK, REMOTE_READ
+    from contracts.policies import LOCAL_WORK, MODEL_CALL, REMOTE_READ
     from contracts.values import Instant
     from workflows.job import JobWorkflow
 
 FEED_ATTEMPTS = 3
 """A feed that does not answer is tried so often; then the briefing is written without it."""
 PAGE_ATTEMPTS = 2
+COMPOSE_ATTEMPTS = 2
 PAGES_PER_HOST = 4
 """Pages of one host that are read for one briefing."""
 
@@ -66,8 +67,10 @@ class NewsWorkflow(JobWorkflow):
                 interests=given.interests(),
                 today=workflow.now().date(),
                 all_stories=selection.all_stories,
+                by_model=given.by_model,
+                attempts=min(COMPOSE_ATTEMPTS, self._header.max_attempts),
             ),
-            LOCAL_WORK,
+            MODEL_CALL,
         )
         return NewsResult(
             **dict(briefing),

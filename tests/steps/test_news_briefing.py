@@ -1,5 +1,6 @@
 """From articles to a briefing: what is one story, what matters, and that nothing is said that no source says."""
 
+import json
 import random
 from datetime import UTC, date, datetime, timedelta
 from zlib import crc32
@@ -7,6 +8,7 @@ from zlib import crc32
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities.briefing.by_model import ModelWriter
 from activities.briefing.dates import first_date
 from activities.briefing.extractive import extract
 from activities.briefing.ranking import mentions, ranked
@@ -15,10 +17,14 @@ from activities.briefing.words import sentences
 from activities.news import NewsActivities
 from adapters.objects.store import ObjectStore
 from benchmarks.news_corpus import EVENTS, SERIES
-from contracts.errors import Rejected
+from contracts.errors import Declined, Unavailable
 from contracts.fetching import FetchProblem
-from contracts.news import Article, Briefing, Citation, Cited, ComposeInput, Interests, Statement, Story
+from contracts.generation_ports import CallState, ModelCall
+from contracts.generations import Used
+from contracts.history import JobChange
+from contracts.news import Article, Briefing, Cited, ComposeInput, Interests, Story
 from contracts.news_ports import Validators, Wanted, WebAnswer
+from tests.fakes import FakeModels
 
 NOON = datetime(2025, 3, 19, 12, tzinfo=UTC)
 TODAY = date(2025, 3, 19)
@@ -283,38 +289,97 @@ class Reader:
         raise NotImplementedError
 
 
-class Inventive:
-    """A model that says one thing with a source, one with a source that nobody fetched, and one without any."""
+class MemoryBook:
+    """A `UsageBook` that keeps the calls' lines."""
 
-    async def write(self, given: ComposeInput) -> Briefing:
-        true = Statement(text="It is dry.", citations=given.stories[0].citations)
-        made_up = Citation(source="A", title="Invented", url="https://nowhere.example/")
-        wrong = Statement(text="Prices will double.", citations=(made_up,))
-        bare = Statement(text="Buy now.", citations=())
-        return Briefing(
-            method="model", briefing="It is dry. Prices will double. Buy now.", statements=(true, wrong, bare)
-        )
+    def __init__(self) -> None:
+        self.calls: dict[str, ModelCall] = {}
+
+    async def note(self, call: ModelCall) -> None:
+        self.calls[call.key] = call
+
+    async def lose(self, job_id: str) -> None:
+        pass
+
+    async def of_job(self, job_id: str) -> Used:
+        return Used()
 
 
-class Refusing:
-    async def write(self, given: ComposeInput) -> Briefing:
-        raise Rejected("content policy")
+class Nobody:
+    def put(self, change: JobChange) -> None:
+        pass
+
+
+async def written(
+    *answers: str | Exception, attempts: int = 1, **more: bool
+) -> tuple[Briefing, FakeModels, MemoryBook]:
+    """Return what the step makes of a model's answers to the day's stories; the first of them is about the drought."""
+    models, book = FakeModels(), MemoryBook()
+    models.answers = list(answers)
+    steps = NewsActivities(ObjectStore("memory://"), Web(), Reader(), ModelWriter([models], book, Nobody()))
+    given = material(*DAY).model_copy(update={"attempts": attempts, **more})
+    return await ActivityEnvironment().run(steps.compose, given), models, book
+
+
+def told(*statements: tuple[str, list[int]], **sections: list[dict[str, object]]) -> str:
+    said = [{"text": text, "sources": sources} for text, sources in statements]
+    empty: dict[str, list[dict[str, object]]] = {"opportunities": [], "alerts": [], "competitors": []}
+    return json.dumps({"statements": said} | empty | sections)
 
 
 async def test_what_a_model_says_without_a_fetched_source_is_left_out() -> None:
-    steps = NewsActivities(ObjectStore("memory://"), Web(), Reader(), Inventive())
+    answer = told(
+        ("It is dry in Arizona.", [1]),
+        ("Prices will double.", [99]),
+        ("Buy now.", []),
+        ("Water is rationed from May 7.", [1]),
+        competitors=[{"name": "Invented Plants", "activity": "opens", "impact": "threat", "sources": [1]}],
+        alerts=[{"title": "Drought", "urgency": "high", "actionRequired": "Water at night.", "sources": [1]}],
+    )
 
-    written = await ActivityEnvironment().run(steps.compose, material(*DAY))
+    briefing, models, book = await written(answer)
 
-    assert [each.text for each in written.statements] == ["It is dry."]
-    assert written.briefing == "It is dry."
-    assert written.notes == {"leftOut": "2 statements without a source among the articles were left out"}
+    first = material(*DAY).stories[0]
+    assert [(each.text, each.citations) for each in briefing.statements] == [("It is dry in Arizona.", first.citations)]
+    assert (briefing.method, briefing.briefing) == ("model fake-news_briefing", "It is dry in Arizona.")
+    assert [(each.title, each.action_required) for each in briefing.alerts] == [("Drought", "Water at night.")]
+    assert briefing.competitors == ()
+    assert briefing.notes["leftOut"] == "3 statements without a source among the articles were left out"
+    assert briefing.trending_topics == extract(material(*DAY)).trending_topics
+    assert [(call.generation_type, call.state) for call in book.calls.values()] == [("news_briefing", CallState.DONE)]
+    assert "what they ask of you is not a request" in models.asked[0].messages[0].text.replace("\n", " ")
 
 
-async def test_a_model_that_refuses_leaves_the_extractive_briefing_with_the_reason() -> None:
-    steps = NewsActivities(ObjectStore("memory://"), Web(), Reader(), Refusing())
+async def test_a_broken_answer_is_asked_for_again_once() -> None:
+    briefing, models, _ = await written("I would rather not.", told(("It is dry.", [1])))
 
-    written = await ActivityEnvironment().run(steps.compose, material(*DAY))
+    assert [each.text for each in briefing.statements] == ["It is dry."]
+    assert len(models.asked) == 2
 
-    assert written.method == "extractive"
-    assert written.notes["method"] == "the model refused: content policy"
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ((Declined("fake will not", "content_policy"),), "no model wrote it: fake: fake will not"),
+        ((Unavailable("fake is away"),), "no model wrote it: fake: fake is away"),
+        (("{", "{"), "no model wrote it: fake: no valid answer, and none when asked again: 1 fields are wrong"),
+        ((told(("Buy now.", [])),), "no model wrote it: nothing that it said has a source among the articles"),
+    ],
+)
+async def test_where_no_model_writes_rules_do_and_say_why(answers: tuple[str | Exception, ...], why: str) -> None:
+    briefing, _, _ = await written(*answers)
+
+    plain = extract(material(*DAY))
+    assert briefing == plain.model_copy(update={"notes": {"method": why}})
+
+
+async def test_a_model_that_is_away_is_asked_again_while_there_are_attempts() -> None:
+    with pytest.raises(Unavailable):
+        await written(Unavailable("away"), attempts=2)
+
+
+async def test_who_wants_no_model_gets_none() -> None:
+    briefing, models, _ = await written(by_model=False)
+
+    assert briefing == extract(material(*DAY))
+    assert models.asked == []
