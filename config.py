@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=1, le=65535)
     temporal_ui_url: str | None = Field(default=None, description="where people find the Temporal Web UI")
+    traces_url: str | None = Field(default=None, description="where people find a job's traces, with {jobId} in it")
     cors_origins: str = Field(
         default="", description="whose pages may call the API from a browser: https://…, with commas"
     )

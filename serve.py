@@ -78,6 +78,7 @@ def services_of(
         admin_key=settings.the_admin_key(),
         upload_limit_bytes=settings.upload_limit_mb * 1024 * 1024,
         temporal_ui_url=settings.temporal_ui_url,
+        traces_url=settings.traces_url,
         inline_steps=inline_steps(
             {
                 "blobs": blobs,

@@ -95,6 +95,7 @@ class Options:
     admin_key: str = field(repr=False)
     upload_limit_bytes: int
     temporal_ui_url: str | None = None
+    traces_url: str | None = None
     inline_steps: Mapping[str, object] = field(default_factory=dict)
     default_limits: TenantLimits = field(default_factory=TenantLimits)
     limits_url: str | None = field(default=None, repr=False)
@@ -175,5 +176,6 @@ def assemble(
         codec=CodecDesk(client.data_converter.payload_codec),
         trail=trail,
         temporal_ui_url=options.temporal_ui_url,
+        traces_url=options.traces_url,
     )
     return services, relay

@@ -85,6 +85,7 @@ class Services:
     erasures: ErasureDesk
     trail: AuditTrail
     temporal_ui_url: str | None = None
+    traces_url: str | None = None
 
     async def remember(self, tenant_id: str, key: str, sha256: str) -> bool:
         """Note that the Idempotency-Key made this upload; True when it did so before.

@@ -1,6 +1,6 @@
 """A job's page: where it stands and why, what happened to it, what it works with, and what can be done about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -89,17 +89,20 @@ class JobPage:
                 copy.props["data-copy"] = job.id
             with box(style="end"):
                 self._buttons = box(style="row-line")
-                if url := self._temporal_url(job):
-                    with link("", url, "btn").props('target=_blank rel="noopener"'):
-                        text("span", "Temporal")
-                        icon("open_in_new")
+                if self._tab.caller.sees is None:  # a shop has no business in the engine room
+                    for name, url in self._elsewhere(job.id):
+                        with link("", url, "btn").props('target=_blank rel="noopener"'):
+                            text("span", name)
+                            icon("open_in_new")
 
-    def _temporal_url(self, job: Job) -> str | None:
-        base = self._tab.here.temporal_ui_url
-        if not base or self._tab.caller.sees is not None:
-            return None  # a shop has no business in the engine room
-        namespace = quote(self._tab.here.engine.namespace, safe="")
-        return f"{base.rstrip('/')}/namespaces/{namespace}/workflows/{quote(job.id, safe='')}"
+    def _elsewhere(self, job_id: str) -> Iterator[tuple[str, str]]:
+        """Yield the other tools that show this job, and where."""
+        here, name = self._tab.here, quote(job_id, safe="")
+        if here.temporal_ui_url:
+            namespace = quote(here.engine.namespace, safe="")
+            yield "Temporal", f"{here.temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{name}"
+        if here.traces_url:
+            yield "Traces", here.traces_url.replace("{jobId}", name)
 
     def _standing(self, job: Job) -> None:
         with card():

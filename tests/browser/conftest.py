@@ -36,6 +36,7 @@ async def site(temporal_server: DevServer, tmp_path_factory: pytest.TempPathFact
         machine.environment |= {
             "SPACES_ALLOW_PRIVATE_URLS": "true",
             "SPACES_TEMPORAL_UI_URL": "http://temporal.example",
+            "SPACES_TRACES_URL": "http://traces.example/of?job={jobId}",
         }
         await asyncio.gather(machine.api(), machine.start("worker.py"))
         async with asyncio.timeout(90):

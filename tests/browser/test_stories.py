@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 import time
+from urllib.parse import quote
 
 import httpx
 from playwright.async_api import expect
@@ -25,6 +26,8 @@ async def test_find_a_dead_job_see_why_fix_its_payload_and_watch_it_complete(sit
     await page.locator(f'tr[data-id="{job_id}"] a').first.click()
     await expect(page.get_by_text("The job is dead: the step photos.fetch can go no further")).to_be_visible()
     await expect(page.get_by_role("table", name="Failed attempts")).to_contain_text("127.0.0.1 could not be read")
+    trace = page.get_by_role("link", name="Traces")
+    await expect(trace).to_have_attribute("href", f"http://traces.example/of?job={quote(job_id, safe='')}")
     await page.get_by_role("button", name="Edit and retry").click()
     await page.get_by_label("Payload").fill('{"photos": []}')
     await page.get_by_role("button", name="Retry with this payload").click()
