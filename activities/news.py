@@ -17,7 +17,7 @@ from temporalio import activity
 from activities.briefing.extractive import extract
 from activities.briefing.ranking import ranked
 from activities.briefing.stories import told_together
-from contracts.errors import NotFound, Unavailable
+from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.fetching import FetchProblem
 from contracts.news import (
     MAX_STORIES,
@@ -122,15 +122,16 @@ class NewsActivities:
         briefing with sources, it is written by rules and says so.
 
         Raises:
-            Unavailable: No model gave one, and there are attempts left.
+            Unavailable: No model answers now, and there are attempts left.
         """
         plain = await asyncio.to_thread(extract, step)
         if self._writer is None or not step.by_model or not step.stories:
             return plain
         try:
             written = only_cited(await self._writer.write(step), step)
-        except Unavailable as error:
-            _again(error, step.attempts)
+        except (Rejected, Unavailable) as error:
+            if isinstance(error, Unavailable):
+                _again(error, step.attempts)
             return plain.model_copy(update={"notes": plain.notes | {"method": f"no model wrote it: {error}"}})
         if not written.statements:
             nothing = "no model wrote it: nothing that it said has a source among the articles"

@@ -1,5 +1,6 @@
 """What models are asked for. Names on the wire are the platform's and never change."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -23,3 +24,6 @@ class OtherUse(StrEnum):
 
 
 ModelUse = GenerationType | OtherUse
+
+ASKED_BY: Mapping[str, str] = {OtherUse.NEWS_BRIEFING.value: "news_intelligence"}
+"""The job type that asks for each other use; all else is asked by generations."""

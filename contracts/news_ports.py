@@ -71,5 +71,6 @@ class BriefingWriter(Protocol):
         """Return the briefing. What does not cite one of the stories' own citations is taken out by the step.
 
         Raises:
-            Unavailable: No model gave one.
+            Rejected: No model gave a valid one.
+            Unavailable: None answers now.
         """

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, case, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.generation_kinds import ASKED_BY
 from contracts.generation_ports import CallState, ModelCall
 from contracts.generations import Used
 from readmodel.database import Database
@@ -64,17 +65,21 @@ def sums() -> Sequence[ColumnElement[Any]]:
     )
 
 
-async def spent_by_day(connection: AsyncConnection, tenant_id: str, begin: datetime, end: datetime) -> dict[date, Used]:
-    """Return what a tenant's calls took from one instant until before another, by day of UTC."""
+async def spent_by_day(
+    connection: AsyncConnection, tenant_id: str, begin: datetime, end: datetime
+) -> dict[tuple[date, str], Used]:
+    """Return what a tenant's calls took from one instant until before another, by day of UTC and job type."""
     row = ModelCallRow
     day = (
         func.date(row.at)
         if connection.dialect.name == "sqlite"
         else func.to_char(func.timezone("UTC", row.at), "YYYY-MM-DD")
     )
-    query = select(day.label("day"), *sums()).where(_COUNTED, row.tenant_id == tenant_id)
-    query = query.where(row.at >= begin, row.at < end).group_by(text("1"))  # the same expression, with its values
-    return {date.fromisoformat(str(found.day)): used_of(found) for found in (await connection.execute(query)).all()}
+    job_type = case(ASKED_BY, value=row.generation_type, else_="ai_generation")
+    query = select(day.label("day"), job_type.label("job_type"), *sums()).where(_COUNTED, row.tenant_id == tenant_id)
+    query = query.where(row.at >= begin, row.at < end).group_by(text("1"), text("2"))  # the same expressions
+    rows = (await connection.execute(query)).all()
+    return {(date.fromisoformat(str(found.day)), found.job_type): used_of(found) for found in rows}
 
 
 def used_of(row: Row[Any]) -> Used:

@@ -13,7 +13,6 @@ from readmodel.database import Database
 from readmodel.model_calls import spent_by_day
 from readmodel.tables import JobCountRow
 
-GENERATIONS = "ai_generation"
 NOTHING_ENDED = {"jobs": 0, "completed": 0, "failed": 0, "cancelled": 0, "seconds": 0.0}
 
 
@@ -57,8 +56,8 @@ class UsageQueries:
             days = (await connection.execute(query.order_by(row.at.desc(), row.job_type))).mappings().all()
             spent = await spent_by_day(connection, tenant_id, begin, end)
         used = {(day["at"].date(), day["job_type"]): {**day, "seconds": int(day["run_ms"]) / 1000} for day in days}
-        for at, took in spent.items():
-            line = used.setdefault((at, GENERATIONS), NOTHING_ENDED | {"job_type": GENERATIONS})
+        for (at, job_type), took in spent.items():
+            line = used.setdefault((at, job_type), NOTHING_ENDED | {"job_type": job_type})
             line |= {"tokens": took.tokens, "cost": Decimal(took.cost_micros) / 1_000_000}
         ordered = sorted(used.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1]))
         return [DayOfUse(**line, day=at) for (at, _), line in ordered]

@@ -43,7 +43,7 @@ def run_news(connect: Connect, providers: Providers, news_reader: LocalNewsReade
         buffered = BufferedHistory(history)
         observer = StepObserver("test-worker", buffered.put, Tally())
         client = await connect(queue_plugin(providers.blobs, observer, providers.keys))
-        fetcher = HttpFetcher(allow_private=True, total_timeout=timedelta(seconds=5))
+        fetcher = HttpFetcher(allow_private=True, total_timeout=timedelta(seconds=30))
         given = {
             "blobs": providers.blobs,
             "web": RobotsWeb(fetcher, news_reader.allows, timedelta(0)),

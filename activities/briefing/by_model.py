@@ -14,7 +14,7 @@ from temporalio import activity
 from activities.briefing.extractive import extract
 from activities.model_calls import Attempt
 from activities.prompting import repairing
-from contracts.errors import JobError, Unavailable
+from contracts.errors import JobError, Rejected, Unavailable
 from contracts.generation_kinds import OtherUse
 from contracts.generation_ports import Answer, LiveTelling, Message, ModelProvider, Question, UsageBook
 from contracts.news import (
@@ -34,7 +34,7 @@ log = logging.getLogger("spaces.news")
 MOST_STORIES = 12
 MOST_TEXT = 700
 """Characters of a story that a model is shown."""
-MOST_TOKENS = 1_500
+MOST_TOKENS = 1_200
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
@@ -101,12 +101,14 @@ class ModelWriter:
         """Return the briefing of the first model that gives a valid one; see `contracts.news_ports.BriefingWriter`.
 
         Raises:
-            Unavailable: No model gave one.
+            Rejected: No model gave a valid one, and asking again would cost as much again.
+            Unavailable: None answers now.
         """
         job_id = activity.info().workflow_id or ""
         attempt = Attempt(job_id, tenant_of(job_id), OtherUse.NEWS_BRIEFING, self._usage, self._told)
         await attempt.begin()
-        failures = []
+        failures: list[str] = []
+        later = False
         for provider in self._models:
             if model := provider.model_for(OtherUse.NEWS_BRIEFING):
                 try:
@@ -114,7 +116,9 @@ class ModelWriter:
                 except JobError as error:
                     log.info("%s wrote no briefing: %s", provider.name, type(error).__name__)
                     failures.append(f"{provider.name}: {error}")
-        raise Unavailable("; ".join(failures) or "no AI provider has a model for news_briefing")
+                    later = later or isinstance(error, Unavailable)
+        why = "; ".join(failures) or "no AI provider has a model for news_briefing"
+        raise Unavailable(why) if later else Rejected(why)
 
     async def _by(
         self, attempt: Attempt, provider: ModelProvider, model: str, tenant_id: str, material: ComposeInput
@@ -129,7 +133,7 @@ class ModelWriter:
                 problem = "it is cut off" if not answer.whole else f"{error.error_count()} fields are wrong"
                 messages = repairing(messages, answer.text, problem)
         msg = f"no valid answer, and none when asked again: {problem}"
-        raise Unavailable(msg)
+        raise Rejected(msg)
 
 
 def prompt_of(material: ComposeInput) -> tuple[Message, ...]:

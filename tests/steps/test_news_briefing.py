@@ -378,6 +378,12 @@ async def test_a_model_that_is_away_is_asked_again_while_there_are_attempts() ->
         await written(Unavailable("away"), attempts=2)
 
 
+async def test_a_model_that_answers_badly_is_not_paid_for_again() -> None:
+    briefing, models, _ = await written("{", "{", attempts=2)
+
+    assert (briefing.method, len(models.asked)) == ("extractive", 2)
+
+
 async def test_who_wants_no_model_gets_none() -> None:
     briefing, models, _ = await written(by_model=False)
 
