@@ -5,7 +5,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw, ImageFont
 
 from adapters.photos import labels
-from adapters.photos.codes import read_codes
+from adapters.photos.codes import look_again, read_codes
 from adapters.photos.colours import dominant
 from adapters.photos.decode import Photo, Unreadable, decode
 from adapters.photos.exif import read_exif
@@ -40,8 +40,10 @@ def rehearse(reader: TextReader) -> None:
 
 
 def _analysis(photo: Photo, reader: TextReader) -> PhotoAnalysis:
-    codes = read_codes(photo)
-    lines = without_code_digits(reader.read(photo), (found.box for found in codes))
+    codes, lines = read_codes(photo), reader.read(photo)
+    if len(codes) < max(1, len(labels.skus(lines)), len(labels.prices(lines))):
+        codes = seen_again if len(seen_again := look_again(photo)) > len(codes) else codes
+    lines = without_code_digits(lines, (place for found in codes for place in found.places))
     taken = read_exif(photo.exif)
     return PhotoAnalysis(
         format=photo.format,

@@ -1,11 +1,10 @@
 """Grouping: which words, prices, stock numbers and codes on a photo stand on one label.
 
-A photo with one code, one stock number or one price is one label. With several, each line goes to the nearest of them,
-unless it is far from all.
+A photo with one code, one stock number or one price is one label. With several, each line and code goes to the nearest
+of them, unless it is far from all.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from adapters.photos import labels
 from adapters.photos.codes import FoundCode
@@ -19,47 +18,39 @@ REACH = 1.0
 LEAST_REACH_PX = 40
 
 
-@dataclass(frozen=True)
-class _Anchor:
-    box: Box
-    code: FoundCode | None = None
-
-
 def grouped(lines: Sequence[TextLine], codes: Sequence[FoundCode]) -> tuple[Label, ...]:
-    """Return the labels on a photo from top to bottom; one without a code, number or price when it is all there is."""
+    """Return the labels on a photo, in the order in which what tells them apart was found."""
     if not lines and not codes:
         return ()
     anchors = _anchors(lines, codes)
     if len(anchors) < 2:
         return (_label(lines, codes),)
-    parts: list[list[TextLine]] = [[] for _ in anchors]
+    words: list[list[TextLine]] = [[] for _ in anchors]
+    marks: list[list[FoundCode]] = [[] for _ in anchors]
     for line in lines:
-        place = _nearest(line.box, anchors)
-        if place is not None:
-            parts[place].append(line)
-    return tuple(
-        _label(part, (anchor.code,) if anchor.code else ()) for anchor, part in zip(anchors, parts, strict=True)
-    )
+        if (place := _nearest(line.box, anchors)) is not None:
+            words[place].append(line)
+    for code in codes:
+        if (place := _nearest(code.box, anchors)) is not None:
+            marks[place].append(code)
+    return tuple(_label(some, those) for some, those in zip(words, marks, strict=True))
 
 
-def _anchors(lines: Sequence[TextLine], codes: Sequence[FoundCode]) -> list[_Anchor]:
-    """Return what labels are told apart by: codes at best, else stock numbers, else prices."""
-    if len(codes) > 1:
-        return [_Anchor(code.box, code) for code in codes]
-    for kind in (labels.skus, labels.prices):
-        named = [line for line in lines if line.box and kind([line])]
-        if len({kind([line]) for line in named}) > 1:
-            only = codes[0] if codes else None
-            held = _nearest(only.box, [_Anchor(line.box) for line in named if line.box]) if only else None
-            return [_Anchor(line.box, only if held == at else None) for at, line in enumerate(named) if line.box]
-    return []
+def _anchors(lines: Sequence[TextLine], codes: Sequence[FoundCode]) -> list[Box]:
+    """Return where labels are told apart: at the codes, stock numbers or prices, whichever are most."""
+    kinds = [[code.box for code in codes]]
+    for named in (labels.skus, labels.prices):
+        told = {named([line]): line.box for line in lines if line.box and named([line])}
+        kinds.append(list(told.values()))
+    return max(kinds, key=len)
 
 
-def _nearest(box: Box | None, anchors: Sequence[_Anchor]) -> int | None:
+def _nearest(box: Box | None, anchors: Sequence[Box]) -> int | None:
     if box is None:
         return None
-    away, place = min((_gap(box, anchor.box), at) for at, anchor in enumerate(anchors))
-    reach = max(anchors[place].box[2] - anchors[place].box[0], anchors[place].box[3] - anchors[place].box[1])
+    away, place = min((_gap(box, anchor), at) for at, anchor in enumerate(anchors))
+    left, top, right, bottom = anchors[place]
+    reach = max(right - left, bottom - top)
     return place if away <= max(REACH * reach, LEAST_REACH_PX) else None
 
 

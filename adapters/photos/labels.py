@@ -20,6 +20,8 @@ _PER = r"(?:\s?/\s?(?:\d+\s?)?(?:kg|g|l|ml|m|cm|pc|pcs|Stk|St)\b)?"
 _PRICE = re.compile(rf"(?:{_SIGN}\s?{_AMOUNT}|(?<![\d.,]){_AMOUNT}\s?{_SIGN}){_PER}", re.IGNORECASE)
 _CURRENCIES = {"€": "EUR", "EUR": "EUR", "£": "GBP", "GBP": "GBP", "USD": "USD", "US$": "USD"}
 """A bare $ is the sign of many currencies: which one is not said."""
+SURE_NUMBER = 0.9
+"""A number of pieces changes somebody's stock; true lines are read at 0.9 and more even when soft (measured)."""
 _SEVERAL = re.compile(r"\b\d+\s*(?:for|x|\u00d7|pcs|pack|für)\b[^€£$]*$", re.IGNORECASE)
 """Before a price: it is one for several pieces, 2 for €5."""
 _PIECES = re.compile(
@@ -60,7 +62,8 @@ def price_of(text: str) -> Price | None:
 
 def pieces(lines: Sequence[TextLine]) -> int | None:
     """Return the number of pieces that is printed as such (Qty 12, on hand: 7); None without one, or with several."""
-    found = {int(match[1]) for text in _rows(lines) for match in _PIECES.finditer(text)}
+    sure = [line for line in lines if line.confidence >= SURE_NUMBER]
+    found = {int(match[1]) for text in _rows(sure) for match in _PIECES.finditer(text)}
     return found.pop() if len(found) == 1 else None
 
 

@@ -240,6 +240,12 @@ def test_only_a_plain_number_is_an_odometers(
     assert [(one.value, one.unit, one.named) for one in read] == found
 
 
+def test_digits_that_were_not_surely_read_are_no_number() -> None:
+    unsure = [TextLine(text=text, confidence=0.89, box=NUMBER) for text in ("257274km", "Qty: 12")]
+
+    assert (odometers(unsure), pieces(unsure)) == ((), None)
+
+
 def test_a_vehicle_is_identified_by_a_number_with_a_right_check_digit() -> None:
     assert vins(["VIN 1M8GDM9AXKP042788", "I1HGCM82633A004352"]) == ("1M8GDM9AXKP042788", "1HGCM82633A004352")
     assert vins(["1M8GDM9A1KP042788", "11111111111111111", "1M8GDM9AXKP04278"]) == ()

@@ -18,6 +18,8 @@ import pytest
 from PIL import Image
 
 from adapters.photos import LocalPhotoReader
+from benchmarks.labelled import labelled
+from benchmarks.reading import MEASURES, scores
 from contracts.errors import Unavailable
 from contracts.photos import Gps, PhotoAnalysis
 from contracts.ports import PhotoReport
@@ -181,6 +183,18 @@ def test_colours_are_few_and_their_shares_add_up(seen: Seen) -> None:
     for one in analyses(seen).values():
         assert 3 <= len(one.colours) <= 5
         assert 0.85 < sum(colour.share for colour in one.colours) < 1.01
+
+
+async def test_of_labelled_photos_most_is_read_and_nothing_is_made_up(reader: LocalPhotoReader) -> None:
+    easy = {"000-easy", "006-easy", "009-easy", "018-easy", "021-easy", "024-easy", "027-easy"}
+    worse = {"001-fair", "010-fair", "011-hard", "025-fair"}
+    photos = [photo for photo in labelled(30, seed=7) if photo.name in easy | worse]
+
+    told = await scores(photos, reader)
+
+    assert {name: told[name, "all"].false for name in MEASURES} == dict.fromkeys(MEASURES, 0)
+    assert all(told[name, "easy"].share >= 0.9 for name in MEASURES)
+    assert all(told[name, "all"].share >= 0.7 for name in MEASURES)
 
 
 def test_thumbnail_is_upright_small_and_bare(seen: Seen) -> None:
