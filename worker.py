@@ -32,6 +32,7 @@ from contracts.upkeep import UpkeepPart
 from readmodel.abuse import AbuseRecord
 from readmodel.alert_notices import AlertNotices
 from readmodel.alerts import AlertBook
+from readmodel.approvals import Approvals
 from readmodel.bulk import BulkActions
 from readmodel.database import Database
 from readmodel.deliveries import Deliveries
@@ -135,6 +136,7 @@ def system_providers(
         "days": PaymentDayBook(database),
         "money": money,
         "alerts": AlertBook(database),
+        "approvals": Approvals(database),
         "ledger": TemporalLedger(client),
         "standings": queries,
         "others": TemporalJobs(client, queries),

@@ -112,7 +112,7 @@ class GenerationActivities:
         raise _worth_telling(failures)
 
     async def _written(self, attempt: Attempt, step: WriteInput, provider: ModelProvider, model: str) -> Draft:
-        began, messages, shorter = time.monotonic(), prompt_of(step.order), False
+        began, messages, shorter = time.monotonic(), prompt_of(step.order, step.revisions), False
 
         async def asked(messages: tuple[Message, ...]) -> Answer:
             most, kind = step.order.parameters.max_tokens, step.order.generation_type.value

@@ -1,6 +1,6 @@
 """Prompts: what a model is told for an order, and what is made of its answer. Pure: same order, same words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from contracts.generation_contents import CONTENTS, Content
 from contracts.generation_kinds import GenerationType
 from contracts.generation_ports import Answer, Message
-from contracts.generations import GenerationInput
+from contracts.generations import GenerationInput, Revision
 
 TASKS = {
     GenerationType.MERCHANDISE_DESIGN: "the idea of a design that is printed on a product",
@@ -28,9 +28,14 @@ def schema_of(order: GenerationInput) -> dict[str, Any] | None:
     return None if order.output == "text" else CONTENTS[order.generation_type].model_json_schema(by_alias=True)
 
 
-def prompt_of(order: GenerationInput) -> tuple[Message, ...]:
-    """Return the conversation that asks for an order."""
-    return (Message("system", _rules(order)), Message("user", "\n".join(_brief(order))))
+def prompt_of(order: GenerationInput, revisions: Sequence[Revision] = ()) -> tuple[Message, ...]:
+    """Return the conversation that asks for an order; with what somebody wants to have changed about the last text."""
+    asked = (Message("system", _rules(order)), Message("user", "\n".join(_brief(order))))
+    if not revisions:
+        return asked
+    notes = "\n".join(f"- {revision.notes}" for revision in revisions)
+    change = f"The shop wants this changed, the last line is the newest. Write it anew:\n{notes}"
+    return (*asked, Message("assistant", revisions[-1].text), Message("user", change))
 
 
 def shortened(messages: tuple[Message, ...]) -> tuple[Message, ...]:

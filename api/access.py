@@ -24,6 +24,9 @@ ROUTES: Mapping[str, Right | None] = {
     "POST /v1/jobs/{id}/cancel": Right.JOBS_CANCEL,
     "POST /v1/jobs/{id}/retry": Right.JOBS_DECIDE,
     "POST /v1/jobs/{id}/discard": Right.JOBS_DECIDE,
+    "GET /v1/jobs/{id}/approval": Right.JOBS_READ,
+    "POST /v1/jobs/{id}/approval": Right.JOBS_DECIDE,
+    "GET /v1/approvals": Right.JOBS_READ,
     "POST /v1/jobs/bulk": Right.JOBS_SUBMIT,
     "POST /v1/bulk-actions": Right.JOBS_CANCEL,  # and jobs:decide for what is not a cancel
     "GET /v1/bulk-actions": Right.JOBS_READ,

@@ -21,6 +21,7 @@ from api.problems import REQUEST_ID, Problem
 from api.routes import (
     alerts,
     analytics,
+    approvals,
     audit,
     bulk,
     bulk_actions,
@@ -52,6 +53,7 @@ _ROUTED = (
     jobs,
     bulk,
     bulk_actions,
+    approvals,
     flows,
     dead_letters,
     queues,

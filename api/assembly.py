@@ -10,6 +10,7 @@ from api.admission import Admission
 from api.advice import AdviceDesk
 from api.alerting import AlertDesk
 from api.analytics import AnalyticsDesk
+from api.approvals import ApprovalDesk
 from api.audit import AuditTrail
 from api.bulk import BulkAcceptance
 from api.bulk_actions import BulkDecisions, BulkOrders
@@ -47,6 +48,7 @@ from readmodel.abuse import AbuseRecord
 from readmodel.alert_rules import AlertRules
 from readmodel.alerts import AlertBook
 from readmodel.analytics import Analytics
+from readmodel.approvals import Approvals
 from readmodel.audit import AuditLog
 from readmodel.bulk import BulkActions
 from readmodel.cleaning import Cleaning
@@ -112,7 +114,8 @@ def assemble(
     engine, intake, queries, keys = TemporalEngine(client), Intake(database), JobQueries(database), ApiKeys(database)
     ledger, history = TemporalLedger(client), HistoryWriter(database)
     pauses, control = Pauses(database), QueueControl(client)
-    relay, lookup = OutboxRelay(intake, engine), Lookup(engine, ledger, queries, history)
+    approvals = Approvals(database)
+    relay, lookup = OutboxRelay(intake, engine), Lookup(engine, ledger, queries, history, approvals)
     inline = InlineRunner(InlineRecord(database), history, options.inline_steps)
     limits = LimitsBook(database, options.default_limits)
     standings, schedules = Standings(limits, tuple(JOB_TYPES)), JobSchedules(client)
@@ -171,6 +174,7 @@ def assemble(
         ),
         dead_letters=DeadLetterDesk(DeadLetters(database), ErrorMarks(database)),
         alerts=AlertBook(database),
+        approvals=ApprovalDesk(approvals, engine, trail),
         alert_desk=AlertDesk(AlertBook(database), AlertRules(database)),
         erasures=ErasureDesk(Erasures(client), Erasure(database), authenticator, trail),
         codec=CodecDesk(client.data_converter.payload_codec),

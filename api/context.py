@@ -13,6 +13,7 @@ from api.admission import Admission
 from api.advice import AdviceDesk
 from api.alerting import AlertDesk
 from api.analytics import AnalyticsDesk
+from api.approvals import ApprovalDesk
 from api.audit import AuditTrail
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.codec import CodecDesk
@@ -74,6 +75,7 @@ class Services:
     admission: Admission
     usage: UsageQueries
     alerts: AlertBook
+    approvals: ApprovalDesk
     alert_desk: AlertDesk
     analytics: AnalyticsDesk
     advice: AdviceDesk

@@ -5,20 +5,32 @@ from api.identity import Caller, Right, no_such_job
 from contracts.errors import NotFound, Unavailable
 from contracts.jobs import Job, JobStatus
 from contracts.ports import JobHistory, JobLedger
+from readmodel.approvals import Approvals
 from readmodel.jobs import JobQueries
 from temporal.engine import LiveJob, TemporalEngine
 
 NOT_STARTED = "the job is kept and not started yet; it starts by itself, soon or when Temporal is back"
 
+ASKING = frozenset({"ai_generation"})
+"""Job types that may ask for somebody's approval."""
+
 
 class Lookup:
     """Finds one job in its caller's scope."""
 
-    def __init__(self, engine: TemporalEngine, ledger: JobLedger, queries: JobQueries, history: JobHistory) -> None:
+    def __init__(
+        self,
+        engine: TemporalEngine,
+        ledger: JobLedger,
+        queries: JobQueries,
+        history: JobHistory,
+        approvals: Approvals,
+    ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._queries = queries
         self._history = history
+        self._approvals = approvals
 
     async def find(self, caller: Caller, job_id: str) -> Job:
         """Return the job as it is now; without the database, as far as Temporal knows it.
@@ -35,7 +47,15 @@ class Lookup:
             return await self._from_temporal(job_id, DATABASE_AWAY)
         if job is None:
             return await self._from_temporal(job_id, None)
-        return job if job.status.ended else await self._with_live(job)
+        return await self._with_approval(job if job.status.ended else await self._with_live(job))
+
+    async def _with_approval(self, job: Job) -> Job:
+        if job.job_type not in ASKING:
+            return job
+        try:
+            return job.model_copy(update={"approval": await self._approvals.of(job.id)})
+        except Unavailable:
+            return job
 
     async def _with_live(self, job: Job) -> Job:
         try:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from contracts.approvals import Subject
 from contracts.bulk import PAYMENTS
 from contracts.explanations import Code, Reason
 from contracts.failures import OUTCOME_UNKNOWN
@@ -65,7 +66,7 @@ def over(job: Job, *, may_read: bool) -> Reason:
 
 def reasons(facts: Facts) -> Iterator[Reason]:
     """Yield what holds the job and what it does, the strongest hold first; always at least one."""
-    holds = [*_in_time(facts), *_dependencies(facts)]
+    holds = [*_in_time(facts), *_dependencies(facts), *_approval(facts)]
     yield from holds
     doing = [*_running(facts), *_failed(facts)]
     if not holds and (facts.queued or not doing):
@@ -91,6 +92,15 @@ def _dependencies(facts: Facts) -> Iterator[Reason]:
         more = f" and {len(named) - 3} more" if len(named) > 3 else ""
         message = f"The job waits for {len(named)} other to end: {', '.join(named[:3])}{more}."
         yield Reason(code=Code.WAITING_FOR_DEPENDENCY, message=message)
+
+
+def _approval(facts: Facts) -> Iterator[Reason]:
+    asked = facts.job.approval
+    if asked and asked.pending:
+        what = f"what it made in round {asked.round}" if asked.subject is Subject.RESULT else asked.message
+        message = f"The job waits since {_at(asked.created_at)} for somebody to approve {what}"
+        message = f"{message}, until {_at(asked.expires_at)}."
+        yield Reason(code=Code.WAITING_FOR_APPROVAL, message=message, until=asked.expires_at)
 
 
 def _running(facts: Facts) -> Iterator[Reason]:
@@ -176,7 +186,7 @@ def eta(facts: Facts) -> datetime | None:
     later = [instant for instant in (job.run_at, job.slot_at) if instant and instant > facts.now]
     if later:
         return max(later)
-    if facts.pauses or facts.waits_for:
+    if facts.pauses or facts.waits_for or (job.approval and job.approval.pending):
         return None
     if job.processed_at and progress and 0 < progress.done < progress.total:
         return facts.now + (facts.now - job.processed_at) * ((progress.total - progress.done) / progress.done)

@@ -23,6 +23,8 @@ PAYMENT_UNKNOWN = "payment_unknown"
 PAYMENT_DIFFERENCE = "payment_difference"
 """Kind of the alert of a day on which the ledger and the provider do not agree."""
 
+APPROVAL_WAITING = "approval_waiting"
+"""Kind of the alert of a job that waits for somebody's approval; over when it is decided."""
 MODEL_ACCOUNT_EMPTY = "model_account_empty"
 """Kind of the alert of an AI provider whose account has no money left."""
 

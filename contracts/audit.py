@@ -19,6 +19,7 @@ class AuditAction(StrEnum):
     JOB_CANCEL = "job.cancel"
     JOB_RETRY = "job.retry"
     JOB_DISCARD = "job.discard"
+    APPROVAL_DECIDE = "approval.decide"
     PAYLOAD_REVEAL = "payload.reveal"
     """Somebody gave a reason and saw a job's payload or result on the dashboard."""
     FLOW_SUBMIT = "flow.submit"

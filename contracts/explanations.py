@@ -21,6 +21,7 @@ class Code(StrEnum):
     BACKING_OFF = "backing_off"
     PROVIDER_LIMIT = "provider_limit"
     CIRCUIT_OPEN = "circuit_open"
+    WAITING_FOR_APPROVAL = "waiting_for_approval"
     DEAD = "dead"
     OUTCOME_UNKNOWN = "outcome_unknown"
     DONE = "done"

@@ -13,6 +13,8 @@ NOT_CONFIGURED = "NotConfigured"
 """The installation lacks something that the step needs; see `contracts.errors.NotConfigured`."""
 DEPENDENCY_FAILED = "DependencyFailed"
 """A job this one depends on did not complete."""
+NOT_APPROVED = "NotApproved"
+"""Somebody rejected what the job made, or nobody decided in time."""
 DISCARDED = "Discarded"
 """An operator gave the dead job up."""
 UNDECIDED = frozenset({HELD, OUTCOME_UNKNOWN, SET_ASIDE, NOT_CONFIGURED})

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
+from contracts.approvals import ApprovalStatus, ApprovalWish
 from contracts.generation_kinds import GenerationType
 from contracts.jobs import JobPayload, Progress
 from contracts.values import WireModel
@@ -129,6 +130,10 @@ class GenerationInput(JobPayload):
         default=True, description="a merchandise_design is drawn as well, where a provider draws pictures"
     )
 
+    approval: ApprovalWish | None = Field(
+        default=None, description="given, also as {}: the result waits until somebody has approved it"
+    )
+
     @property
     def draws(self) -> bool:
         """Whether a picture is wanted."""
@@ -136,7 +141,8 @@ class GenerationInput(JobPayload):
 
     def expected(self) -> Progress:
         """Return how many parts there are to make."""
-        return Progress(done=0, total=1 + self.draws, unit="part", message="waiting to begin")
+        total = 1 + self.draws + (self.approval is not None)
+        return Progress(done=0, total=total, unit="part", message="waiting to begin")
 
 
 class Asset(WireModel):
@@ -191,7 +197,16 @@ class GenerationResult(WireModel):
     generated_assets: tuple[Asset, ...] = ()
     print_ready_files: tuple[Asset, ...] = Field(default=(), description="always empty: nothing here makes print files")
     quality_score: float | None = Field(default=None, description="always null: nobody measured it")
+    approval_status: ApprovalStatus | None = Field(default=None, description="null: nobody was asked")
+    review_notes: tuple[str, ...] = Field(default=(), description="what each revision asked for")
     processing_metadata: ProcessingMetadata = ProcessingMetadata()
+
+
+class Revision(WireModel):
+    """A text that somebody wants to have changed, and how."""
+
+    text: str
+    notes: str
 
 
 class WriteInput(WireModel):
@@ -200,6 +215,7 @@ class WriteInput(WireModel):
     job_id: str
     tenant_id: str
     order: GenerationInput
+    revisions: tuple[Revision, ...] = ()
 
 
 class Draft(WireModel):
@@ -235,7 +251,9 @@ class Drawing(WireModel):
     used: Used = Used()
 
 
-def result_of(order: GenerationInput, draft: Draft, drawing: Drawing | None) -> GenerationResult:
+def result_of(
+    order: GenerationInput, draft: Draft, drawing: Drawing | None, revisions: tuple[Revision, ...] = ()
+) -> GenerationResult:
     """Return what a job returns for a text and its picture."""
     used = drawing.used if drawing else draft.used
     metadata = ProcessingMetadata(
@@ -255,6 +273,7 @@ def result_of(order: GenerationInput, draft: Draft, drawing: Drawing | None) -> 
         generated_text=draft.text,
         content=draft.content,
         generated_assets=(drawing.asset,) if drawing and drawing.asset else (),
+        review_notes=tuple(revision.notes for revision in revisions),
         processing_metadata=metadata,
     )
 

@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 
+from contracts.approvals import Approval
 from contracts.values import LONGEST_TEXT, Instant, TenantId, WireModel
 
 
@@ -210,6 +211,8 @@ class Job(WireModel):
     result_omitted: bool = Field(default=False, description="true in lists, when the result is too large for a list")
     notice: str | None = Field(default=None, description="what the caller should know, for example of an outage")
 
+    approval: Approval | None = Field(default=None, description="the latest one that the job asked for; not in lists")
+
     next_attempt_at: Instant | None = Field(default=None, description="when a step that failed is tried again")
 
     @classmethod
@@ -221,4 +224,6 @@ class Job(WireModel):
     def redact(self) -> "Job":
         """Return the same job without payload, result and error text."""
         error = self.error.model_copy(update={"message": None}) if self.error else None
-        return self.model_copy(update={"payload": None, "result": None, "error": error, "redacted": True})
+        approval = self.approval and self.approval.redacted()
+        hidden = {"payload": None, "result": None, "error": error, "approval": approval}
+        return self.model_copy(update=hidden | {"redacted": True})

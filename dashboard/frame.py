@@ -45,6 +45,7 @@ NAVIGATION = (
         Item("/flows", "Flows", "account_tree", "f"),
         Item("/bulk-actions", "Bulk actions", "checklist", "b"),
         Item("/payments", "Payments", "payments", "p", Right.PAYLOADS_READ),
+        Item("/approvals", "Approvals", "rule", "v"),
         Item("/alerts", "Alerts", "notifications", "a"),
     ),
     (

@@ -28,6 +28,7 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
+from contracts.approvals import ApprovalDecision
 from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.jobs import DiscardRequest, JobHeader, JobInput, JobStatus, RetryRequest
 from contracts.ledger import ReconcileInput
@@ -35,12 +36,13 @@ from contracts.repair import SYSTEM_QUEUE
 from contracts.search_attributes import JOB_STATUS, JOB_TYPE, TENANT_ID
 from temporal.calls import answer, start_delay
 from temporal.schedules import RECONCILIATION_ID, REPAIR_ID
+from workflows.generations import GenerationWorkflow
 from workflows.job import JobWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 
 TASK_TIMEOUT = timedelta(seconds=5)
-GATES = ("dependencies.", "inline.")
+GATES = ("dependencies.", "inline.", "approvals.")
 """Activities by which a job asks whether it may begin: it has not begun by asking."""
 
 
@@ -159,6 +161,21 @@ class TemporalEngine:
             Unavailable: Temporal or the job's worker did not answer in time.
         """
         await _decide(self._handle(job_id).execute_update(JobWorkflow.discard, request, id="discard"))
+
+    async def decide_approval(self, job_id: str, decision: ApprovalDecision) -> None:
+        """Tell a job what was decided on its approval; the same decision told twice is one.
+
+        Raises:
+            Conflict: The job does not wait for it, or no longer.
+            Unavailable: Temporal or the job's worker did not answer in time; it may have been taken.
+        """
+        handle = self._client.get_workflow_handle(job_id)
+        once = f"approval:{decision.number}:{decision.decision.value}"
+        try:
+            await _decide(handle.execute_update(GenerationWorkflow.decide, decision, id=once))
+        except NotFound:
+            msg = "the job has ended"
+            raise Conflict(msg) from None
 
     async def provider_told(self, job_id: str) -> None:
         """Have a payment ask its provider now.

@@ -8,6 +8,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.approvals import ApprovalActivities
 from activities.bulk import BulkActivities
 from activities.dependencies import DependencyActivities
 from activities.erasure import ErasureActivities
@@ -40,6 +41,7 @@ SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (
 )
 SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     RepairActivities,
+    ApprovalActivities,
     DependencyActivities,
     InlineActivities,
     ReleaseActivities,

@@ -78,10 +78,15 @@ class Emulator:
 
 
 @pytest.fixture(scope="session")
-async def model_emulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Emulator]:
+def model_port() -> int:
+    """Where the emulator is, or will be."""
+    return free_port(0, "the model emulator", print)
+
+
+@pytest.fixture(scope="session")
+async def model_emulator(model_port: int, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Emulator]:
     """The emulator, running."""
-    program = await _emulator_program()
-    port = free_port(0, "the model emulator", print)
+    program, port = await _emulator_program(), model_port
     command = [
         "node", str(program), "--port", str(port), "--host", "127.0.0.1", "--fixtures", str(SCRIPT), "--strict",
         "--log-level", "warn",

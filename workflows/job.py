@@ -133,6 +133,16 @@ class JobWorkflow:
         if self._teller and (progress := self._teller.progress):
             self._teller.progress = progress.model_copy(update={"total": progress.total + more})
 
+    def note(self, kind: str, message: str, actor: str | None = None) -> None:
+        """Put what happened into the job's events; the message holds nothing of payload or result."""
+        if self._teller:
+            self._teller.noted(kind, message, actor)
+
+    def begin_anew(self, payload: JobPayload) -> None:
+        """Say that all of the payload is to be done once more."""
+        if self._teller:
+            self._teller.progress = payload.expected()
+
     # -- what others may ask --------------------------------------------------------------------------------------
 
     @workflow.query

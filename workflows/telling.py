@@ -83,6 +83,10 @@ class Teller:
         event = self._event("reprioritised", message, actor=request.actor, details={"priority": request.priority})
         self._extra.append(self._change(events=(event,)))
 
+    def noted(self, kind: str, message: str, actor: str | None) -> None:
+        """Tell something that happened."""
+        self._extra.append(self._change(events=(self._event(kind, message, actor=actor),)))
+
     async def completed(self, result: ResultT, then: Tell) -> ResultT:
         """Tell that the job is done, after all that came before. A cancel that comes now comes too late."""
         await _whole(self._end(JobStatus.COMPLETED, "the job is done", then, result=result))

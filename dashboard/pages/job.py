@@ -11,6 +11,7 @@ from contracts.explanations import Explanation
 from contracts.history import JobEvent
 from contracts.jobs import Job, JobStatus
 from dashboard.frame import box, card, icon, link, text
+from dashboard.pages.approvals import ApprovalCard
 from dashboard.pages.confidential import in_confidence
 from dashboard.pages.job_actions import action_buttons
 from dashboard.pages.job_family import family
@@ -61,6 +62,7 @@ class JobPage:
         with box(style="two wide-left"):
             with box(style="stack"):
                 self._standing(job)
+                self._approval = ApprovalCard(tab, self._refresh)
                 with card("Failed attempts", style="flush") as self._attempts_card:
                     self._attempts = Table("Failed attempts", ATTEMPT_COLUMNS, Empty("None"), rows=attempt_rows(events))
                 with card("Jobs around this one") as self._family_card:
@@ -170,6 +172,7 @@ class JobPage:
     def _show(self, job: Job, events: Sequence[JobEvent]) -> None:
         self._show_status(job.status)
         self._show_progress(job)
+        self._approval.show(job)
         self._timeline.show(events)
         rows = attempt_rows(events)
         self._attempts.show(rows)

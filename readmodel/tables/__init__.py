@@ -4,6 +4,7 @@ A change here needs a revision in `migrations/versions/`; a test compares the tw
 No table names a schema: on PostgreSQL the search path points to `spaces_queue`, SQLite has none.
 """
 
+from readmodel.tables.approvals import ApprovalRow
 from readmodel.tables.audit import AuditHeadRow, AuditRow
 from readmodel.tables.base import SCHEMA, Base, BigId
 from readmodel.tables.control import (
@@ -42,6 +43,7 @@ __all__ = [
     "AlertRuleRow",
     "AlertStandingRow",
     "ApiKeyRow",
+    "ApprovalRow",
     "AuditHeadRow",
     "AuditRow",
     "Base",

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from contracts.values import tenant_of
 from temporal.devserver import DevServer
+from tests.fixtures_models import AIMOCK_KEY
 from tests.fixtures_processes import Machine, machine_on
 from tests.fixtures_queue import ADMIN_KEY, fresh_namespace
 
@@ -29,13 +31,17 @@ NOBODY_THERE = "http://127.0.0.1:9/photo.jpg"
 
 
 @pytest.fixture(scope="session")
-async def site(temporal_server: DevServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Machine]:
-    """A machine with the API, the dashboard and a worker."""
+async def site(
+    temporal_server: DevServer, model_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Machine]:
+    """A machine with the API, the dashboard and a worker; its model answers once a test starts the emulator of it."""
+    provider = {"name": "emulated", "url": f"http://127.0.0.1:{model_port}/v1", "key": AIMOCK_KEY, "model": "fine"}
     connect = await fresh_namespace(temporal_server)
     async with machine_on(connect, tmp_path_factory.mktemp("site")) as machine:
         machine.environment |= {
             "SPACES_ALLOW_PRIVATE_URLS": "true",
             "SPACES_TEMPORAL_UI_URL": "http://temporal.example",
+            "SPACES_AI_PROVIDERS": json.dumps([provider]),
             "SPACES_TRACES_URL": "http://traces.example/of?job={jobId}",
         }
         await asyncio.gather(machine.api(), machine.start("worker.py"))

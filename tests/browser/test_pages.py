@@ -20,7 +20,17 @@ SERIOUS = {"serious", "critical"}
 WIDTHS = {"desk": (1360, 850), "phone": (390, 844)}
 PAGES = (
     *("/", "/jobs", "/new", "/dead-letters", "/queues", "/schedules", "/schedules/new", "/flows", "/bulk-actions"),
-    *("/alerts", "/alerts/rules", "/analytics", "/tenants", "/tenants/acme", "/webhooks", "/workers", "/keys"),
+    *(
+        "/approvals",
+        "/alerts",
+        "/alerts/rules",
+        "/analytics",
+        "/tenants",
+        "/tenants/acme",
+        "/webhooks",
+        "/workers",
+        "/keys",
+    ),
     *("/payments", "/audit"),
 )
 COLOURFUL = ("/", "/jobs", "/new", "/queues")

@@ -64,6 +64,7 @@ async def test_every_kind_of_change_leaves_a_line(
     elsewhere = {
         "job.retry",
         "job.discard",
+        "approval.decide",
         "payload.reveal",
         "alert.acknowledge",
         "alert.rules",

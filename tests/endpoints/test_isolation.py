@@ -26,6 +26,7 @@ SPAN = {"start": "2026-11-20T00:00:00Z", "end": "2026-11-21T00:00:00Z"}
 BODIES: Mapping[str, Any] = {
     "POST /v1/jobs": JOB,
     "POST /v1/jobs/{id}/discard": {"reason": "x"},
+    "POST /v1/jobs/{id}/approval": {"decision": "approved"},
     "POST /v1/bulk-actions": {"action": "cancel", "filter": {"tenantId": FOREIGN}, "reason": "x"},
     "POST /v1/flows": {"name": "f", "jobs": [{**JOB, "ref": "a"}]},
     "POST /v1/queues/{jobType}/pause": {"reason": "x"},

@@ -11,11 +11,16 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
+import worker
 from adapters.objects.store import ObjectStore
+from adapters.payments.none import NoProvider
+from config import Settings
+from contracts.approvals import ApprovalDecision, ApprovalStatus, ApprovalWish
 from contracts.errors import NotConfigured, RateLimited
 from contracts.generation_kinds import GenerationType
 from contracts.generations import GenerationInput, GenerationParameters
 from contracts.jobs import JobHeader, JobStatus, RetryRequest
+from contracts.repair import SYSTEM_QUEUE
 from contracts.values import job_id
 from readmodel.database import Database
 from readmodel.model_calls import ModelCalls
@@ -45,6 +50,7 @@ class Desk:
     client: Client
     models: FakeModels = field(default_factory=FakeModels)
     history: MemoryHistory = field(default_factory=MemoryHistory)
+    alerts: MemoryAlerts = field(default_factory=MemoryAlerts)
 
     async def start(self, name: str, order: GenerationInput) -> Handle:
         header = JobHeader(
@@ -80,7 +86,31 @@ async def unset(desk: Desk) -> Handle:
     return handle
 
 
-STORIES: tuple[Callable[[Desk], Awaitable[Handle]], ...] = (plain, drawn, unset)
+async def revised(desk: Desk) -> Handle:
+    """Somebody wants a revision, and approves the second round."""
+    handle = await desk.start("revised", COPY.model_copy(update={"approval": ApprovalWish()}))
+    engine = TemporalEngine(desk.client)
+    for number, decision in ((1, ApprovalStatus.REVISION), (2, ApprovalStatus.APPROVED)):
+        async with asyncio.timeout(20):
+            while desk.history.kinds().count("approval_requested") < number:
+                await asyncio.sleep(0.02)
+        said = ApprovalDecision(number=number, decision=decision, notes="shorter", actor="key:operator")
+        await engine.decide_approval(handle.id, said)
+    return handle
+
+
+async def rejected(desk: Desk) -> Handle:
+    """Nobody wants it, after a reminder."""
+    handle = await desk.start("rejected", COPY.model_copy(update={"approval": ApprovalWish(remind_after_seconds=1)}))
+    async with asyncio.timeout(20):
+        while not desk.alerts.open:
+            await asyncio.sleep(0.02)
+    said = ApprovalDecision(number=1, decision=ApprovalStatus.REJECTED, notes="no", actor="key:operator")
+    await TemporalEngine(desk.client).decide_approval(handle.id, said)
+    return handle
+
+
+STORIES: tuple[Callable[[Desk], Awaitable[Handle]], ...] = (plain, drawn, unset, revised, rejected)
 
 
 async def record_generations(address: str) -> None:
@@ -101,9 +131,16 @@ async def _desk(address: str, folder: Path) -> AsyncIterator[Desk]:
     buffered = BufferedHistory(history)
     plugin = queue_plugin(blobs, StepObserver("recorder", buffered.put, Tally()))
     client = await Client.connect(address, plugins=[plugin], identity="recorder")
+    system_client = await Client.connect(address, plugins=[plugin], identity="recorder")
     desk = Desk(client, history=history)
     steps: dict[str, object] = {"models": [desk.models], "usage": ModelCalls(database), "told": buffered}
-    steps |= {"blobs": blobs, "alerts": MemoryAlerts(), "history": buffered}
-    async with buffered.running(), build_worker(client, TYPE, steps, slots=4, drain=timedelta(seconds=1)):
+    steps |= {"blobs": blobs, "alerts": desk.alerts, "history": buffered}
+    system = worker.system_providers(client, database, Settings(data_dir=folder), NoProvider()) | steps
+    drain = timedelta(seconds=1)
+    async with (
+        buffered.running(),
+        build_worker(client, TYPE, steps, slots=4, drain=drain),
+        build_worker(system_client, SYSTEM_QUEUE, system, slots=4, drain=drain),
+    ):
         yield desk
     await database.close()

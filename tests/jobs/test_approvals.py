@@ -1,0 +1,158 @@
+"""Generations that wait for somebody's approval: decided over HTTP, reminded of, expired, cancelled."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.endpoints.test_jobs import ended, new_key
+from tests.fixtures_models import Emulator, RunGenerations
+from tests.fixtures_queue import Api, RunSystem
+from tests.jobs.test_generations import BRIEF, job_in, submit
+
+ASKING = {"generationType": "marketing_copy", "parameters": BRIEF, "approval": {}}
+
+
+@pytest.fixture
+def desk(model_emulator: Emulator, run_generations: RunGenerations, run_system: RunSystem) -> Any:
+    """Workers of both queues on the emulator's model that always answers, as `async with desk(api):`."""
+
+    @asynccontextmanager
+    async def run(api: Api) -> AsyncIterator[None]:
+        database = api.services.database
+        async with run_generations(database, model_emulator.endpoint("fine")), run_system(database):
+            yield
+
+    return run
+
+
+async def asked(api: Api, job_id: str, round: int = 1) -> dict[str, Any]:
+    """Return the job's approval as soon as it asks for that round."""
+    async with asyncio.timeout(60):
+        while True:
+            answer = await api.http.get(f"/v1/jobs/{job_id}/approval")
+            if answer.status_code == 200 and answer.json()["round"] == round and answer.json()["status"] == "pending":
+                return dict(answer.json())
+            await asyncio.sleep(0.05)
+
+
+async def decide(api: Api, job_id: str, decision: str, **said: Any) -> tuple[int, dict[str, Any]]:
+    answer = await api.http.post(f"/v1/jobs/{job_id}/approval", json={"decision": decision, **said})
+    return answer.status_code, answer.json()
+
+
+async def waiting(api: Api) -> list[str]:
+    listed = (await api.http.get("/v1/approvals", params={"status": "pending"})).json()["items"]
+    return [item["jobId"] for item in listed]
+
+
+async def test_a_text_is_revised_with_notes_and_then_approved(api: Api, desk: Any, model_emulator: Emulator) -> None:
+    async with desk(api):
+        job_id = await submit(api, ASKING)
+        first = await asked(api, job_id)
+        job = (await api.http.get(f"/v1/jobs/{job_id}")).json()
+        why = (await api.http.get(f"/v1/jobs/{job_id}/explain")).json()
+        listed = await waiting(api)
+        revised = await decide(api, job_id, "revision", notes="Name the five litres", round=1)
+        second = await asked(api, job_id, 2)
+        late = await decide(api, job_id, "approved", round=1)
+        approved = await decide(api, job_id, "approved")
+        done = await ended(api, job_id)
+        again = await decide(api, job_id, "approved")
+        against = await decide(api, job_id, "rejected")
+    request = (await model_emulator.asked("fine"))[-1]["messages"]
+    kinds = [event["kind"] for event in (await api.http.get(f"/v1/jobs/{job_id}/events?limit=200")).json()["items"]]
+
+    assert first["draft"]["content"]["headline"] == "Prickly and proud"
+    assert (job["status"], job["approval"]["status"], job["result"]) == ("processing", "pending", None)
+    assert (why["reasons"][0]["code"], why["eta"]) == ("waiting_for_approval", None)
+    assert listed == [job_id]
+    assert (revised[0], second["number"], late[0], approved[0], again[0], against[0]) == (200, 2, 409, 200, 200, 409)
+    assert (request[-2]["role"], "Name the five litres" in request[-1]["content"]) == ("assistant", True)
+    assert (done["status"], done["result"]["approvalStatus"]) == ("completed", "approved")
+    assert done["result"]["reviewNotes"] == ["Name the five litres"]
+    assert done["progress"]["done"] == done["progress"]["total"] == 2
+    assert [kind for kind in kinds if kind.startswith("approval")] == [
+        "approval_requested", "approval_revision", "approval_requested", "approval_approved",
+    ]  # fmt: skip
+    assert await waiting(api) == []
+
+
+async def test_a_rejected_text_ends_its_job_as_failed_and_what_waits_for_it_does_not_run(api: Api, desk: Any) -> None:
+    async with desk(api):
+        job_id = await submit(api, ASKING)
+        follower = await submit(api, {"generationType": "marketing_copy", "parameters": BRIEF}, dependsOn=[job_id])
+        await asked(api, job_id)
+        await decide(api, job_id, "rejected", notes="not our tone")
+        rejected, cancelled = await ended(api, job_id), await ended(api, follower)
+
+    assert (rejected["status"], rejected["error"]["type"]) == ("failed", "NotApproved")
+    assert "not our tone" in rejected["error"]["message"]
+    assert (rejected["approval"]["status"], bool(rejected["approval"]["draft"])) == ("rejected", True)
+    assert cancelled["status"] == "cancelled"
+
+
+async def test_who_must_decide_is_reminded_and_nobody_in_time_ends_it(api: Api, desk: Any) -> None:
+    hurry = ASKING | {"approval": {"remindAfterSeconds": 1, "expiresAfterSeconds": 3}}
+
+    async with desk(api):
+        job_id = await submit(api, hurry)
+        async with asyncio.timeout(60):
+            while not (alerts := (await api.http.get("/v1/alerts?kind=approval_waiting")).json()["items"]):
+                await asyncio.sleep(0.05)
+        job = await ended(api, job_id)
+        async with asyncio.timeout(60):
+            while not (await api.http.get("/v1/alerts?kind=approval_waiting")).json()["items"][0]["resolvedAt"]:
+                await asyncio.sleep(0.05)
+
+    assert alerts[0]["details"] == {"jobId": job_id, "round": 1}
+    assert (job["status"], job["error"]["message"]) == ("failed", "not approved: nobody decided")
+    assert job["approval"]["status"] == "expired"
+
+
+async def test_a_cancelled_job_waits_for_nobody(api: Api, desk: Any) -> None:
+    async with desk(api):
+        job_id = await submit(api, ASKING)
+        await asked(api, job_id)
+        await api.http.post(f"/v1/jobs/{job_id}/cancel")
+        job = await ended(api, job_id)
+        late = await decide(api, job_id, "approved")
+
+    assert (job["status"], late[0]) == ("cancelled", 409)
+    assert (await api.http.get(f"/v1/jobs/{job_id}/approval")).json()["status"] == "withdrawn"
+
+
+async def test_only_who_may_decides_and_only_who_may_read_sees_the_draft(api: Api, desk: Any) -> None:
+    async with desk(api):
+        job_id = await submit(api, ASKING)
+        await asked(api, job_id)
+        async with api.with_key(await new_key(api, "acme", "viewer")) as viewer:
+            seen = (await viewer.get(f"/v1/jobs/{job_id}/approval")).json()
+            job = (await viewer.get(f"/v1/jobs/{job_id}")).json()
+            told = (await viewer.get(f"/v1/jobs/{job_id}/events?limit=200")).text
+            refused = await viewer.post(f"/v1/jobs/{job_id}/approval", json={"decision": "approved"})
+        async with api.with_key(await new_key(api, "other", "operator")) as stranger:
+            nothing = await stranger.post(f"/v1/jobs/{job_id}/approval", json={"decision": "approved"})
+            theirs = (await stranger.get("/v1/approvals")).json()["items"]
+        wrong = [
+            await decide(api, job_id, decision, **said)
+            for decision, said in (("revision", {}), ("pending", {}), ("maybe", {}), ("approved", {"why": "x"}))
+        ]
+        await decide(api, job_id, "approved")
+        await ended(api, job_id)
+
+    assert (seen["status"], seen["draft"], job["approval"]["draft"]) == ("pending", None, None)
+    assert "Prickly" not in told
+    assert (refused.status_code, nothing.status_code, theirs) == (403, 404, [])
+    assert [status for status, _ in wrong] == [422] * 4
+
+
+async def test_without_a_wish_nobody_is_asked(api: Api, desk: Any) -> None:
+    async with desk(api):
+        job_id = await submit(api, {key: ASKING[key] for key in ("generationType", "parameters")})
+        job = await job_in(api, job_id, "completed")
+
+    assert (job["result"]["approvalStatus"], job["approval"]) == (None, None)
+    assert (await api.http.get(f"/v1/jobs/{job_id}/approval")).status_code == 404
