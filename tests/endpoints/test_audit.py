@@ -67,6 +67,7 @@ async def test_every_kind_of_change_leaves_a_line(
         "approval.decide",
         "payload.reveal",
         "alert.acknowledge",
+        "error.mark",
         "alert.rules",
         "tenant.erase",
         "key.rotate",
