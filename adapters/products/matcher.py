@@ -25,6 +25,7 @@ LEAST_LETTERS = 4
 AT_ONCE = 200
 """Titles compared in one go: with 5000 products a matrix of a megabyte."""
 
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _ALIKE = str.maketrans("OQDIL|SBZG", "0001115826")
 
 Index = Mapping[str, Sequence[int]]
@@ -101,6 +102,7 @@ def _says(label: Label) -> bool:
 def _by_titles(titles: Sequence[str], products: Sequence[Product]) -> dict[str, Finding]:
     places = [place for place, product in enumerate(products) if product.title.strip()]
     named = [products[place].title for place in places]
+    numbers = [_numbers(name) for name in named]
     found: dict[str, Finding] = {}
     for start in range(0, len(titles) if named else 0, AT_ONCE):
         some = titles[start : start + AT_ONCE]
@@ -112,16 +114,27 @@ def _by_titles(titles: Sequence[str], products: Sequence[Product]) -> dict[str, 
             score_cutoff=LEAST_SIMILAR - LEAST_LEAD,
         )
         for title, row in zip(some, ratios, strict=True):
-            if finding := _best(row, places):
+            alike = (int(at) for at in np.flatnonzero(row))
+            near = {at: float(row[at]) for at in alike if _agree(_numbers(title), numbers[at])}
+            if finding := _best(near, places):
                 found[title] = finding
     return found
 
 
-def _best(ratios: "np.ndarray[tuple[int], np.dtype[np.float32]]", places: Sequence[int]) -> Finding | None:
-    best = float(ratios.max())
+def _numbers(title: str) -> frozenset[str]:
+    return frozenset(number.replace(",", ".") for number in _NUMBER.findall(title))
+
+
+def _agree(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Tell whether no number speaks against it: 250 g and 500 g are two products, however alike their names are."""
+    return one <= other or other <= one
+
+
+def _best(ratios: Mapping[int, float], places: Sequence[int]) -> Finding | None:
+    best = max(ratios.values(), default=0.0)
     if best < LEAST_SIMILAR:
         return None
-    near = np.flatnonzero(ratios > best - LEAST_LEAD)
+    near = [at for at, ratio in ratios.items() if ratio > best - LEAST_LEAD]
     if len(near) > 1:
         return Finding(rivals=tuple(places[at] for at in near[:10]))
-    return Finding(match=Match(product=places[int(near[0])], by=MatchedBy.TITLE, confidence=round(best / 100, 3)))
+    return Finding(match=Match(product=places[near[0]], by=MatchedBy.TITLE, confidence=round(best / 100, 3)))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from adapters.products.matcher import find
 from contracts.inventory import Finding, Label, Odometer, Price, Product, SequenceType
@@ -214,6 +215,11 @@ def test_what_is_no_product_is_told_with_half_its_confidence_and_what_was_not_se
     assert [(item.product_id, item.confidence) for item in result.detected_items] == [(None, 0.5)]
     assert [conflict.code for conflict in result.shelf.conflicts] == ["unknown_product"]
     assert result.shelf.missing == ("p1",)
+
+
+def test_two_products_of_one_id_are_refused() -> None:
+    with pytest.raises(ValidationError, match="two products have the same id"):
+        PhotoInput(photos=(PhotoRef(upload_id="a" * 64),), products=stock(1) * 2)
 
 
 def test_a_collection_has_a_value_only_when_all_of_it_is_priced_and_in_one_currency() -> None:
