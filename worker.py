@@ -20,6 +20,7 @@ from activities.release import PauseUpkeep
 from activities.webhooks import Courier
 from adapters.build import alert_channels, blob_store, key_wrapper, step_providers, webhooks
 from api.assembly import Options, assemble
+from api.masking import personal_marks
 from config import Settings, load_settings
 from contracts.alerts import Severity
 from contracts.generation_ports import ModelProvider
@@ -46,6 +47,7 @@ from readmodel.model_calls import ModelCalls
 from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
 from readmodel.payments import PaymentBook
+from readmodel.persons import Persons
 from readmodel.retention import Retention
 from readmodel.tenant_keys import KeyShredder, key_ring
 from readmodel.waiting import Waiting
@@ -59,6 +61,7 @@ from temporal.held import TemporalHeldJobs
 from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.ledger import TemporalLedger
+from temporal.persons import JobRunsInTemporal
 from temporal.plugin import queue_plugin
 from temporal.queue_control import QueueControl
 from temporal.queued_steps import TemporalQueuedSteps
@@ -147,7 +150,9 @@ def system_providers(
         "bulk": BulkActions(database),
         "decisions": job_decisions(client, database, settings),
         "runs": TenantRunsInTemporal(client),
+        "histories": JobRunsInTemporal(client),
         "rows": Erasure(database),
+        "persons": Persons(database, {kind.name: personal_marks(kind) for kind in JOB_TYPES.values()}),
         "blobs": blob_store(settings),
         "shredder": KeyShredder(database),
         "upkeep": upkeep_parts(client, database, settings, money),

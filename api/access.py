@@ -63,6 +63,8 @@ ROUTES: Mapping[str, Right | None] = {
     "PUT /v1/tenants/{id}/limits": Right.LIMITS_MANAGE,
     "POST /v1/tenants/{id}/erase": Right.TENANTS_ERASE,
     "GET /v1/tenants/{id}/erase": Right.TENANTS_ERASE,
+    "POST /v1/pii/erase": Right.PERSONS_ERASE,
+    "GET /v1/pii/erase/{id}": Right.PERSONS_ERASE,
     "GET /v1/tenants/{id}/usage": Right.JOBS_READ,
     "GET /v1/analytics/volume": Right.JOBS_READ,
     "GET /v1/analytics/tenants": Right.JOBS_READ,

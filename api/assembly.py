@@ -28,6 +28,7 @@ from api.inline import InlineRunner
 from api.lookup import Lookup
 from api.pausing import Pausing
 from api.payments import PaymentDesk
+from api.persons import PersonDesk
 from api.rates import SubmissionRates
 from api.relay import OutboxRelay
 from api.schedule_starts import ScheduleStarts
@@ -78,6 +79,7 @@ from temporal.erasure import Erasures
 from temporal.held import Releases
 from temporal.job_schedules import JobSchedules
 from temporal.ledger import TemporalLedger
+from temporal.persons import PersonErasures
 from temporal.queue_control import QueueControl
 from temporal.registry import JOB_TYPES
 
@@ -177,6 +179,7 @@ def assemble(
         approvals=ApprovalDesk(approvals, engine, trail),
         alert_desk=AlertDesk(AlertBook(database), AlertRules(database)),
         erasures=ErasureDesk(Erasures(client), Erasure(database), authenticator, trail),
+        persons=PersonDesk(PersonErasures(client), trail),
         codec=CodecDesk(client.data_converter.payload_codec),
         trail=trail,
         temporal_ui_url=options.temporal_ui_url,

@@ -24,6 +24,7 @@ from api.feed import Feed, OpenStreams
 from api.flows import FlowDesk
 from api.identity import Authenticator, Caller
 from api.payments import PaymentDesk
+from api.persons import PersonDesk
 from api.problems import REQUEST_ID
 from api.schedule_starts import ScheduleStarts
 from api.schedules import Schedules
@@ -85,6 +86,7 @@ class Services:
     dead_letters: DeadLetterDesk
     codec: CodecDesk
     erasures: ErasureDesk
+    persons: PersonDesk
     trail: AuditTrail
     temporal_ui_url: str | None = None
     traces_url: str | None = None

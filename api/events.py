@@ -7,6 +7,7 @@ from fastapi import Request
 from api.context import Services
 from api.identity import Caller, Right
 from api.messages import log_of, message, news_within, status_of, tokens_of
+from api.masking import without_persons
 from contracts.tasks import undisturbed
 from readmodel.events import StoredEvent
 
@@ -57,9 +58,9 @@ async def _messages(here: Services, who: Caller, entry: StoredEvent) -> AsyncIte
         yield message("status", status_of(entry), None)
         job = await undisturbed(here.queries.get(entry.job_id))
         if job:
-            shown = job if who.may(Right.PAYLOADS_READ) else job.redact()
+            shown = without_persons(job if who.may(Right.PAYLOADS_READ) else job.redact())
             wire = shown.to_wire()
-            said = {name: wire[name] for name in ("status", "result", "error", "redacted")}
+            said = {name: wire[name] for name in ("status", "result", "error", "redacted", "masked")}
             yield message("result", said, entry.id)
     elif entry.status:
         yield message("status", status_of(entry), entry.id)

@@ -45,6 +45,8 @@ class Right(StrEnum):
     """Decide what tenants may use; only the platform's keys can use it."""
     TENANTS_ERASE = "tenants:erase"
     """Have a tenant forgotten; only the platform's keys can use it."""
+    PERSONS_ERASE = "persons:erase"
+    """Have a person forgotten in a tenant's jobs."""
     AUDIT_READ = "audit:read"
 
 
@@ -62,7 +64,14 @@ ROLES: dict[str, frozenset[Right]] = {
     "submitter": _SUBMITTER,
     "operator": _OPERATOR,
     "admin": _OPERATOR
-    | {Right.KEYS_MANAGE, Right.LIMITS_MANAGE, Right.TENANTS_ERASE, Right.ALERTS_MANAGE, Right.AUDIT_READ},
+    | {
+        Right.KEYS_MANAGE,
+        Right.LIMITS_MANAGE,
+        Right.TENANTS_ERASE,
+        Right.PERSONS_ERASE,
+        Right.ALERTS_MANAGE,
+        Right.AUDIT_READ,
+    },
 }
 
 

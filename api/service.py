@@ -15,6 +15,7 @@ from api.bulk import BulkAcceptance
 from api.cleaning import CleanBody, Cleaned, QueueCleaning
 from api.identity import Caller, Right
 from api.lookup import Lookup
+from api.masking import without_persons
 from api.pausing import PauseBody, Pausing, ResumeBody, known_type
 from api.relay import OutboxRelay
 from api.requests import DiscardBody, JobRequest, RetryBody, checked_payload
@@ -85,7 +86,7 @@ class QueueService:
     async def list_jobs(
         self, caller: Caller, wanted: JobFilter, limit: int, cursor: str | None, detail: Detail = Detail.ALL
     ) -> Listed:
-        """Return a page of jobs, newest first, and the cursor of the next.
+        """Return a page of jobs, newest first, their personal fields masked, and the cursor of the next.
 
         Raises:
             Unavailable: The database does not answer.
@@ -98,7 +99,7 @@ class QueueService:
         jobs, following = await self._queries.list(
             wanted, limit, cursor, detail if caller.may(Right.PAYLOADS_READ) else Detail.NONE
         )
-        return [_shown(caller, job) for job in jobs], following
+        return [without_persons(_shown(caller, job)) for job in jobs], following
 
     async def get_active_jobs(self, caller: Caller, limit: int, cursor: str | None = None) -> Listed:
         """Return a page of the jobs at work: a step has begun, or waits for another attempt; see `list_jobs`."""

@@ -44,6 +44,8 @@ class AuditAction(StrEnum):
     WEBHOOK_REDELIVER = "webhook.redeliver"
     TENANT_ERASE = "tenant.erase"
     """Ordered: `result` is asked; or done: with the certificate."""
+    PERSON_ERASE = "person.erase"
+    """Ordered: `result` is asked; or done: with the counts. It never says who the person is."""
     KEY_CREATE = "key.create"
     KEY_ROTATE = "key.rotate"
     KEY_REVOKE = "key.revoke"

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from contracts.personal import PERSONAL
 from contracts.values import Instant, WireModel
 
 MAX_PRODUCTS = 5000
@@ -128,7 +129,7 @@ class DetectedItem(WireModel):
     condition: str | None = Field(default=None, description="null: no part of this service judges it")
     estimated_value: int | None = Field(default=None, description="printed price in hundredths; null without one")
     currency: str | None = None
-    location: str | None = None
+    location: str | None = Field(default=None, json_schema_extra=PERSONAL)
     confidence: float
     product_id: str | None = None
     sku: str | None = None
@@ -154,11 +155,13 @@ class MileageData(WireModel):
     unit: str | None = None
     readings: tuple[OdometerReading, ...] = Field(default=(), description="in the order they were taken")
     distance: float | None = None
-    vehicle_identified: str | None = Field(default=None, description="the vehicle identification number, when read")
-    location: str | None = None
+    vehicle_identified: str | None = Field(
+        default=None, description="the vehicle identification number, when read", json_schema_extra=PERSONAL
+    )
+    location: str | None = Field(default=None, json_schema_extra=PERSONAL)
     date: Instant | None = Field(default=None, description="of the last reading")
     mileage_type: str | None = Field(default=None, description="business or personal, when the description says so")
-    purpose: str | None = None
+    purpose: str | None = Field(default=None, json_schema_extra=PERSONAL)
 
 
 class CollectionData(WireModel):

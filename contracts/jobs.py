@@ -101,7 +101,7 @@ class Progress(WireModel):
 
 
 class JobPayload(WireModel):
-    """Base of every job type's input."""
+    """Base of every job type's input. A field about a person is marked, see `contracts/personal.py`."""
 
     model_config = ConfigDict(str_max_length=LONGEST_TEXT)
 
@@ -208,6 +208,7 @@ class Job(WireModel):
     flow_id: str | None = None
     metadata: JobMetadata = JobMetadata()
     redacted: bool = Field(default=False, description="true when this key may not read payload, result and error text")
+    masked: bool = Field(default=False, description="true in lists and streams, when personal fields are masked")
     result_omitted: bool = Field(default=False, description="true in lists, when the result is too large for a list")
     notice: str | None = Field(default=None, description="what the caller should know, for example of an outage")
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from contracts.cards import MESSAGE, card_number_in
 from contracts.jobs import JobPayload
+from contracts.personal import PERSONAL
 from contracts.values import Instant, WireModel
 
 LARGEST_AMOUNT = 999_999_999_999
@@ -74,9 +75,13 @@ class PaymentInput(JobPayload):
         default=None, strict=True, description="decimal places the caller counts with; refused when ISO 4217 has others"
     )
     order_id: str = Field(min_length=1, max_length=200)
-    customer_id: _token("cus") | None = None  # type: ignore[valid-type]  # made at run time
+    customer_id: _token("cus") | None = Field(  # type: ignore[valid-type]  # made at run time
+        default=None, json_schema_extra=PERSONAL
+    )
     payment_method: _token("pm|src|card") | None = Field(  # type: ignore[valid-type]  # as above
-        default=None, description="a charge: the provider's token for the card; default: the customer's own default"
+        default=None,
+        description="a charge: the provider's token for the card; default: the customer's own default",
+        json_schema_extra=PERSONAL,
     )
     charge_id: _token("ch|py|pi") | None = Field(  # type: ignore[valid-type]  # as above
         default=None, description="a refund: the charge, or the payment intent, to give back"

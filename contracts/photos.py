@@ -22,6 +22,7 @@ from contracts.inventory import (
     StockLimits,
 )
 from contracts.jobs import JobPayload, Progress
+from contracts.personal import PERSONAL
 from contracts.values import Instant, WireModel
 
 MAX_PHOTOS = 500
@@ -73,8 +74,8 @@ class PhotoInput(JobPayload):
 
     photos: tuple[PhotoRef, ...] = Field(min_length=1, max_length=MAX_PHOTOS)
     sequence_type: SequenceType = SequenceType.GENERAL
-    location: str | None = Field(default=None, max_length=500)
-    description: str | None = Field(default=None, max_length=2000)
+    location: str | None = Field(default=None, max_length=500, json_schema_extra=PERSONAL)
+    description: str | None = Field(default=None, max_length=2000, json_schema_extra=PERSONAL)
     products: tuple[Product, ...] = Field(
         default=(), max_length=MAX_PRODUCTS, description="what labels are compared with; their ids are different"
     )
@@ -155,7 +156,7 @@ class PhotoAnalysis(WireModel):
     rotated: bool = Field(default=False, description="turned upright by its EXIF orientation")
     taken_at: Instant | None = Field(default=None, description="EXIF time; taken as UTC when it names no offset")
     camera: str | None = None
-    gps: Gps | None = None
+    gps: Gps | None = Field(default=None, json_schema_extra=PERSONAL)
     gps_removed: bool = Field(default=False, description="the photo says where it was taken; `keepGps` was not set")
     codes: tuple[Code, ...] = ()
     text: tuple[TextLine, ...] = ()
@@ -164,7 +165,9 @@ class PhotoAnalysis(WireModel):
     prices: tuple[str, ...] = Field(default=(), description="prices as printed, for example 12.99 EUR")
     labels: tuple[Label, ...] = ()
     odometers: tuple[Odometer, ...] = Field(default=(), description="numbers that may be an odometer's, surest first")
-    vins: tuple[str, ...] = Field(default=(), description="vehicle identification numbers with a right check digit")
+    vins: tuple[str, ...] = Field(
+        default=(), description="vehicle identification numbers with a right check digit", json_schema_extra=PERSONAL
+    )
     quality: Quality
     colours: tuple[Colour, ...] = ()
     fingerprint: str = Field(description="256-bit perceptual hash in hex; 64 characters")

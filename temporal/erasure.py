@@ -63,9 +63,18 @@ class TenantRunsInTemporal:
         if found.status is WorkflowExecutionStatus.RUNNING:
             handle = self._client.get_workflow_handle(found.id, run_id=found.run_id)
             await _unless_gone(lambda: handle.terminate(reason=WHY))
-        execution = WorkflowExecution(workflow_id=found.id, run_id=found.run_id)
-        request = DeleteWorkflowExecutionRequest(namespace=self._client.namespace, workflow_execution=execution)
-        await _unless_gone(lambda: self._client.workflow_service.delete_workflow_execution(request))
+        await remove_execution(self._client, found)
+
+
+async def remove_execution(client: Client, found: Found) -> None:
+    """Remove an execution with its history; nothing happens when it is gone.
+
+    Raises:
+        Unavailable: Temporal did not answer.
+    """
+    execution = WorkflowExecution(workflow_id=found.id, run_id=found.run_id)
+    request = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=execution)
+    await _unless_gone(lambda: client.workflow_service.delete_workflow_execution(request))
 
 
 def _of(tenant_id: str) -> str:

@@ -15,6 +15,7 @@ from activities.erasure import ErasureActivities
 from activities.history import HistoryActivities
 from activities.inline import InlineActivities
 from activities.payments import PaymentChecks
+from activities.persons import PersonActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.release import ReleaseActivities
 from activities.repair import RepairActivities
@@ -23,6 +24,7 @@ from contracts.repair import SYSTEM_QUEUE
 from temporal.registry import JOB_TYPES
 from workflows.bulk import BulkWorkflow
 from workflows.erasure import EraseWorkflow
+from workflows.persons import ErasePersonWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.release import ReleaseWorkflow
 from workflows.repair import RepairWorkflow
@@ -38,6 +40,7 @@ SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (
     BulkWorkflow,
     ReconciliationWorkflow,
     EraseWorkflow,
+    ErasePersonWorkflow,
 )
 SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     RepairActivities,
@@ -48,6 +51,7 @@ SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     UpkeepActivities,
     BulkActivities,
     ErasureActivities,
+    PersonActivities,
     PaymentChecks,
     ReconciliationActivities,
 )

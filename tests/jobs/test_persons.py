@@ -1,0 +1,116 @@
+"""A person is hidden in lists and streams, and forgotten when that is ordered; the jobs stay, and so do others."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from api.masking import personal_marks
+from contracts.personal import MASK, masked, names_subject, without_personal
+from contracts.values import thumbnail_key, upload_key
+from temporal.registry import JOB_TYPES
+from tests.endpoints.test_jobs import batch, ended
+from tests.fixtures_queue import Api, Providers, RunSystem, RunWorker
+
+PERSON = "user_7"
+HOME = "Home Street 7"
+
+
+async def forgotten(api: Api, subject: str) -> dict[str, Any]:
+    """Order it, and return the order as soon as it is done."""
+    asked = await api.http.post("/v1/pii/erase", json={"subject": subject, "reason": "she asked for it"})
+    assert (asked.status_code, asked.json()["status"]) == (202, "running"), asked.text
+    async with asyncio.timeout(60):
+        while True:
+            order = (await api.http.get(f"/v1/pii/erase/{asked.json()['id']}")).json()
+            if order["status"] != "running":
+                return dict(order)
+            await asyncio.sleep(0.1)
+
+
+async def in_temporal(client: Client, job_id: str) -> bool:
+    try:
+        await client.get_workflow_handle(job_id).describe()
+    except RPCError:
+        return False
+    return True
+
+
+async def submitted(api: Api, tag: str, location: str, **more: Any) -> dict[str, Any]:
+    body = await batch(api, tag)
+    body["payload"] |= {"location": location}
+    return dict((await api.http.post("/v1/jobs", json=body | more)).json())
+
+
+@pytest.mark.usefixtures("schedules_ready")
+async def test_a_person_is_forgotten_in_the_jobs_that_name_one_and_in_no_others(
+    api: Api, client: Client, providers: Providers, run_worker: RunWorker, run_system: RunSystem
+) -> None:
+    async with run_worker(api.history), run_system(api.services.database):
+        by_id = await submitted(api, "one", HOME, userId=PERSON)
+        by_field = await submitted(api, "two", PERSON.upper())
+        other = await submitted(api, "three", HOME, userId="user_8")
+        for job in (by_id, by_field, other):
+            await ended(api, job["id"])
+        later = await submitted(api, "four", HOME, userId=PERSON, delaySeconds=3600)
+        order = await forgotten(api, PERSON)
+        again = await forgotten(api, PERSON)
+        shown = [(await api.http.get(f"/v1/jobs/{job['id']}")).json() for job in (by_id, by_field, other, later)]
+        audit = (await api.http.get("/v1/audit", params={"action": "person.erase"})).text
+
+    assert (order["removed"]["jobs"], order["removed"]["stillOpen"]) == (2, 1)
+    assert (again["removed"]["jobs"], again["removed"]["stillOpen"]) == (0, 1)
+    assert [job["payload"]["location"] for job in shown] == [None, None, HOME, HOME]
+    assert [job["metadata"]["userId"] for job in shown] == [None, None, "user_8", PERSON]
+    assert [job["status"] for job in shown] == ["completed"] * 3 + ["pending"]
+    files = [job["payload"]["photos"][0]["uploadId"] for job in (by_id, by_field, other)]
+    kept = [await providers.blobs.exists(key("acme", sha)) for sha in files for key in (upload_key, thumbnail_key)]
+    assert kept == [False] * 4 + [True] * 2
+    assert [await in_temporal(client, job["id"]) for job in (by_id, by_field, other)] == [False, False, True]
+    assert "she asked for it" in audit
+    assert PERSON not in audit
+
+
+async def test_lists_and_streams_mask_what_one_job_shows(api: Api, run_worker: RunWorker) -> None:
+    async with run_worker(api.history):
+        job = await submitted(api, "one", HOME)
+        whole = await ended(api, job["id"])
+        [listed] = (await api.http.get("/v1/jobs")).json()["items"]
+        told = (await api.http.get(f"/v1/jobs/{job['id']}/stream")).text
+
+    results = [json.loads(line.removeprefix("data: ")) for line in told.splitlines() if '"redacted"' in line]
+    assert (whole["payload"]["location"], whole["masked"]) == (HOME, False)
+    assert (listed["payload"]["location"], listed["masked"]) == (MASK, True)
+    assert [result["status"] for result in results] == ["completed"]
+    assert HOME not in told
+
+
+def test_personal_fields_are_found_at_any_depth() -> None:
+    marks = {"who": None, "inside": {"email": None}}
+    value = {"who": {"name": "Ada"}, "inside": [{"email": "a@b.example", "n": 1}, {"email": None}], "other": "Ada"}
+
+    hidden, gone = masked(value, marks), without_personal(value, marks)
+
+    assert hidden == {"who": MASK, "inside": [{"email": MASK, "n": 1}, {"email": None}], "other": "Ada"}
+    assert gone == {"who": None, "inside": [{"email": None, "n": 1}, {"email": None}], "other": "Ada"}
+    assert [text for text in ("ADA", "A@b.example", "1", "a@b") if names_subject(value, marks, text)] == [
+        "ADA",
+        "A@b.example",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("job_type", "payload", "inside"),
+    [
+        ("photo_processing", {"location", "description"}, {"gps", "vins"}),
+        ("payment_processing", {"customerId", "paymentMethod"}, set()),
+    ],
+)
+def test_what_is_personal_in_a_job_type_is_marked(job_type: str, payload: set[str], inside: set[str]) -> None:
+    of_payload, of_result = personal_marks(JOB_TYPES[job_type])
+
+    assert of_payload.keys() == payload
+    assert of_result.get("photos", {}).get("analysis", {}).keys() == inside
