@@ -6,6 +6,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import uvicorn
 from fastapi import FastAPI
@@ -34,7 +35,7 @@ from telemetry import set_up_logging, set_up_tracing
 from temporal.client import connect
 from temporal.inline import inline_steps
 from temporal.plugin import queue_plugin
-from temporal.provisioning import provision
+from temporal.provisioning import provision, retention_notice
 from temporal.queue_control import QueueControl
 from temporal.schedules import schedule_reconciliation, schedule_repair, schedule_upkeep
 
@@ -63,7 +64,7 @@ async def application(settings: Settings) -> AsyncIterator[FastAPI]:
         FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz,static-offline-docs,dashboard")
     prepared = await _migrated(database)
     try:
-        async with beside(prepare(client, database, migrated=prepared)), relay.running():
+        async with beside(prepare(client, database, shortest_kept(settings), migrated=prepared)), relay.running():
             yield app
     finally:
         await money.close()
@@ -99,9 +100,9 @@ def services_of(
     return assemble(client, blobs, database, webhooks(settings), options)
 
 
-async def prepare(client: Client, database: Database, *, migrated: bool) -> None:
+async def prepare(client: Client, database: Database, kept: timedelta, *, migrated: bool) -> None:
     """Bring Temporal's namespace and the database's tables up to date, as soon as each answers."""
-    await asyncio.gather(_prepare_database(database, migrated=migrated), _prepare_temporal(client))
+    await asyncio.gather(_prepare_database(database, migrated=migrated), _prepare_temporal(client, kept))
 
 
 async def _prepare_database(database: Database, *, migrated: bool) -> None:
@@ -119,13 +120,21 @@ async def _migrated(database: Database) -> bool:
     return True
 
 
-async def _prepare_temporal(client: Client) -> None:
+def shortest_kept(settings: Settings) -> timedelta:
+    """Return how long ended jobs are kept at least, by the settings."""
+    days = (settings.retention_days_completed, settings.retention_days_cancelled, settings.retention_days_failed)
+    return timedelta(days=min(days))
+
+
+async def _prepare_temporal(client: Client, kept: timedelta) -> None:
     while True:
         try:
             await provision(client)
             await schedule_repair(client)
             await schedule_upkeep(client)
             await schedule_reconciliation(client)
+            if notice := await retention_notice(client, kept):
+                log.warning("%s", notice)
         except (RPCError, RuntimeError, JobError) as error:
             log.warning("Temporal cannot be made ready yet: %s", error)
             await asyncio.sleep(AGAIN_SECONDS)

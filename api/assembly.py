@@ -180,7 +180,7 @@ def assemble(
         alert_desk=AlertDesk(AlertBook(database), AlertRules(database)),
         erasures=ErasureDesk(Erasures(client), Erasure(database), authenticator, trail),
         persons=PersonDesk(PersonErasures(client), trail),
-        codec=CodecDesk(client.data_converter.payload_codec),
+        codec=CodecDesk(client.data_converter.payload_codec, trail),
         trail=trail,
         temporal_ui_url=options.temporal_ui_url,
         traces_url=options.traces_url,

@@ -25,8 +25,8 @@ PLATFORM_ACTOR = "platform"
 """What a tenant is told of who of the platform did something to it."""
 MOST_KEPT = 10_000
 AGAIN_SECONDS = 1.0
-REFUSAL_SECONDS = 60.0
-MOST_REFUSALS = 10_000
+OFTEN_SECONDS = 60.0
+MOST_OFTEN = 10_000
 
 
 class AuditTrail:
@@ -40,7 +40,7 @@ class AuditTrail:
         self._book = book
         self._late: deque[Deed] = deque()
         self._catching_up: asyncio.Task[None] | None = None
-        self._refused: dict[tuple[str, str], tuple[float, int]] = {}
+        self._often: dict[tuple[str, str], tuple[float, int]] = {}
 
     async def note(
         self,
@@ -71,17 +71,30 @@ class AuditTrail:
 
     async def refused(self, caller: Caller, route: str, why: str) -> None:
         """Add a line about what the caller may not do; repeats within a minute are counted by the next line."""
-        now, asked = time.monotonic(), (caller.actor, route)
-        since, count = self._refused.get(asked, (-REFUSAL_SECONDS, 0))
-        if now - since < REFUSAL_SECONDS:
-            self._refused[asked] = (since, count + 1)
-            return
-        if len(self._refused) >= MOST_REFUSALS:
-            self._refused.clear()
-        self._refused[asked] = (now, 0)
-        after = {"why": why} | ({"repeatsBefore": count} if count else {})
-        whose = caller.sees or PLATFORM
-        await self.note(caller, AuditAction.ACCESS_REFUSE, route, whose, after=after, result="refused")
+        repeats = self._repeats(caller.actor, route)
+        if repeats is not None:
+            after, whose = {"why": why, **repeats}, caller.sees or PLATFORM
+            await self.note(caller, AuditAction.ACCESS_REFUSE, route, whose, after=after, result="refused")
+
+    async def decoded(self, caller: Caller, key_ids: Sequence[str]) -> None:
+        """Add a line about payloads decrypted for the caller, under these keys; repeats are counted as above."""
+        named = ", ".join(sorted(set(key_ids)))
+        repeats = self._repeats(caller.actor, named)
+        if repeats is not None:
+            after, whose = {"payloads": len(key_ids), **repeats}, caller.sees or PLATFORM
+            await self.note(caller, AuditAction.CODEC_DECODE, named, whose, after=after)
+
+    def _repeats(self, actor: str, what: str) -> dict[str, int] | None:
+        """Count something that may be done very often; None within a minute of the last line about it."""
+        now, asked = time.monotonic(), (actor, what)
+        since, count = self._often.get(asked, (-OFTEN_SECONDS, 0))
+        if now - since < OFTEN_SECONDS:
+            self._often[asked] = (since, count + 1)
+            return None
+        if len(self._often) >= MOST_OFTEN:
+            self._often.clear()
+        self._often[asked] = (now, 0)
+        return {"repeatsBefore": count} if count else {}
 
     async def list(
         self, caller: Caller, wanted: AuditFilter, limit: int, cursor: str | None

@@ -7,20 +7,24 @@ from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import PayloadCodec
 
+from api.audit import AuditTrail
 from api.identity import Caller, Right
 from contracts.errors import InvalidInput, NotFound
 from contracts.values import PLATFORM
-from temporal.codec import codec_of
+from temporal.codec import codec_of, key_of
 
 
 class CodecDesk:
     """Decrypts and encrypts payloads for callers. codec: None when nothing is encrypted."""
 
-    def __init__(self, codec: PayloadCodec | None) -> None:
+    def __init__(self, codec: PayloadCodec | None, trail: AuditTrail) -> None:
         self._codec = codec
+        self._trail = trail
 
     async def decode(self, caller: Caller, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the payloads, readable where they are of the caller's tenant; others stay as they came.
+
+        The audit log is told of those that were decrypted, by the names of their keys.
 
         Raises:
             Forbidden: The key may not read payloads.
@@ -28,8 +32,12 @@ class CodecDesk:
             Unavailable: The keys cannot be read now.
         """
         caller.must(Right.PAYLOADS_READ)
-        codec = codec_of(self._codec, caller.sees)
-        return _said([await _opened(codec, payload) for payload in _given(body)])
+        codec, given = codec_of(self._codec, caller.sees), _given(body)
+        told = [await _opened(codec, payload) for payload in given]
+        opened = [key_of(before) for before, after in zip(given, told, strict=True) if before is not after]
+        if opened:
+            await self._trail.decoded(caller, opened)
+        return _said(told)
 
     async def encode(self, caller: Caller, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the payloads under the key of the caller's tenant, or of the platform's.

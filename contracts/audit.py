@@ -22,6 +22,8 @@ class AuditAction(StrEnum):
     APPROVAL_DECIDE = "approval.decide"
     PAYLOAD_REVEAL = "payload.reveal"
     """Somebody gave a reason and saw a job's payload or result on the dashboard."""
+    CODEC_DECODE = "codec.decode"
+    """Payloads were decrypted for the Temporal Web UI or CLI; repeats within a minute share a line."""
     FLOW_SUBMIT = "flow.submit"
     FLOW_CANCEL = "flow.cancel"
     BULK_START = "bulk.start"

@@ -86,6 +86,11 @@ class TenantCodec(PayloadCodec, WithSerializationContext):
             raise NotFound(msg) from error
 
 
+def key_of(payload: Payload) -> str:
+    """Return the id of the key that a payload is under; empty when it is under none."""
+    return payload.metadata.get(KEY_ID, b"").decode(errors="replace")
+
+
 def codec_of(codec: PayloadCodec | None, tenant_id: str | None) -> PayloadCodec | None:
     """Return a data converter's codec, for one tenant only; with None for whoever's payloads they are."""
     return codec.of_tenant(tenant_id) if isinstance(codec, TenantCodec) and tenant_id else codec

@@ -7,7 +7,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
 from contracts.errors import NotFound
-from contracts.persons import PersonErasure, PersonInput
+from contracts.persons import PersonErasure, PersonInput, PersonRemoved
 from contracts.repair import SYSTEM_QUEUE
 from contracts.values import tenant_of
 from temporal.calls import answer, away
@@ -80,7 +80,7 @@ class PersonErasures:
         Raises:
             Unavailable: Temporal did not answer in time.
         """
-        handle = self._client.get_workflow_handle_for(ErasePersonWorkflow.run, _workflow_id(order_id))
+        handle = self._client.get_workflow_handle(_workflow_id(order_id), result_type=PersonRemoved)
         order = PersonErasure(id=order_id, tenant_id=tenant_of(order_id), status="running")
         try:
             described = await answer(handle.describe())

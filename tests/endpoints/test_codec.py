@@ -38,6 +38,11 @@ async def test_who_may_read_payloads_reads_what_the_web_ui_shows(
         by_platform = await platform.post("/v1/codec/decode", json=sealed)
     by_tenant = await api.http.post("/v1/codec/decode", json=sealed)
 
+    async with api.with_key(ADMIN_KEY) as platform:
+        lines = (await platform.get("/v1/audit", params={"action": "codec.decode"})).json()["items"]
+
+    assert [(line["actor"], line["after"]) for line in lines] == [("key:admin", {"payloads": 1})]
+    assert lines[0]["subject"].startswith("tk_")
     assert SECRET.encode() not in clear(sealed)
     assert SECRET.encode() in clear(by_platform.json())
     assert by_tenant.json() == by_platform.json()
