@@ -6,8 +6,8 @@ from fastapi import Request
 
 from api.context import Services
 from api.identity import Caller, Right
-from api.messages import log_of, message, news_within, status_of, tokens_of
 from api.masking import without_persons
+from api.messages import log_of, message, news_within, status_of, tokens_of
 from contracts.tasks import undisturbed
 from readmodel.events import StoredEvent
 

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 from contracts.approvals import ApprovalStatus, ApprovalWish
 from contracts.generation_kinds import GenerationType
 from contracts.jobs import JobPayload, Progress
+from contracts.personal import PERSONAL
 from contracts.values import WireModel
 
 MOST_TOKENS = 16_384
@@ -59,7 +60,7 @@ Colour = Annotated[str, StringConstraints(pattern=r"^#([0-9a-fA-F]{3}|[0-9a-fA-F
 class SourceData(WireModel):
     """What the model is told of the shop. `existingContent`: texts, or the platform's documents with a title."""
 
-    youtube_channel_id: str | None = Field(default=None, max_length=200)
+    youtube_channel_id: str | None = Field(default=None, max_length=200, json_schema_extra=PERSONAL)
     branding_guidelines: LongText | None = None
     target_audience: LongText | None = None
     content_themes: Annotated[tuple[ShortText, ...], _taken_out("theme"), Field(max_length=50)] = ()

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row, delete, select, update
 
 from contracts.audit import AuditAction, Author, Deed
-from contracts.history import ERROR_KINDS
+from contracts.history import CONFIDENTIAL_KINDS
 from contracts.jobs import Job
 from contracts.personal import Marks, names_subject, without_personal
 from contracts.persons import NamingJob, PersonInput, PersonRemoved
@@ -69,7 +69,9 @@ class Persons:
         async with self._database.write() as connection:
             await connection.execute(update(JobRow).where(JobRow.id == job_id).values(values))
             await connection.execute(
-                told.where(JobEventRow.kind.in_(sorted(ERROR_KINDS))).values(message=JobEventRow.kind, details={})
+                told.where(JobEventRow.kind.in_(sorted(CONFIDENTIAL_KINDS))).values(
+                    message=JobEventRow.kind, details={}
+                )
             )
             await connection.execute(told.where(JobEventRow.actor.startswith("user:")).values(actor=None))
             await connection.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.resource_id == job_id))

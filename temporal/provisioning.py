@@ -26,7 +26,7 @@ async def retention_notice(client: Client, ours: timedelta) -> str | None:
     if theirs <= ours:
         return None
     return (
-        f"Temporal keeps ended jobs for {theirs / DAY:g} days, and this service for {ours / DAY:g}: what is removed here "
+        f"Temporal keeps ended jobs for {theirs / DAY:g} days, and this service for {ours / DAY:g}: what is gone here "
         f"can be read there; 'temporal operator namespace update --retention {ours / HOUR:g}h' sets it right"
     )
 

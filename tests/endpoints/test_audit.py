@@ -70,6 +70,9 @@ async def test_every_kind_of_change_leaves_a_line(
         "error.mark",
         "alert.rules",
         "tenant.erase",
+        "person.erase",
+        "codec.decode",
+        "error.mark",
         "key.rotate",
         "access.refuse",
     }

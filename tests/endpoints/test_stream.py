@@ -87,7 +87,7 @@ async def test_a_viewer_hears_how_it_goes_but_not_what(api: Api, run_worker: Run
             api.http = viewer
             told = [message async for message in messages(api, job["id"])]
 
-    assert told[-1][2] == {"status": "completed", "result": None, "error": None, "redacted": True}
+    assert told[-1][2] == {"status": "completed", "result": None, "error": None, "redacted": True, "masked": False}
     assert "secret-shelf" not in json.dumps(told)
 
 

@@ -107,6 +107,7 @@ def test_personal_fields_are_found_at_any_depth() -> None:
     [
         ("photo_processing", {"location", "description"}, {"gps", "vins"}),
         ("payment_processing", {"customerId", "paymentMethod"}, set()),
+        ("ai_generation", {"sourceData"}, set()),
     ],
 )
 def test_what_is_personal_in_a_job_type_is_marked(job_type: str, payload: set[str], inside: set[str]) -> None:
