@@ -26,8 +26,8 @@ from localstripe.server import app
 store.dump_to_disk = lambda: None
 web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
 """
-SECRET_KEY = "sk_test_emulator"  # noqa: S105  what the emulator takes for a key
-WEBHOOK_SECRET = "whsec_emulator"  # noqa: S105  as above
+SECRET_KEY = "sk_test_emulator"  # noqa: S105  what the emulator takes for a key  # pragma: allowlist secret
+WEBHOOK_SECRET = "whsec_emulator"  # noqa: S105  as above  # pragma: allowlist secret
 
 
 def command(port: int) -> list[str]:

@@ -66,13 +66,10 @@ class Persons:
         values, settled = self._scrubbed(job, row, sealer), PaymentRow.settled_at.is_not(None)
         orders = select(PaymentRow.key).where(PaymentRow.job_id == job_id, settled)
         told = update(JobEventRow).where(JobEventRow.job_id == job_id)
+        confidential = JobEventRow.kind.in_(sorted(CONFIDENTIAL_KINDS))
         async with self._database.write() as connection:
             await connection.execute(update(JobRow).where(JobRow.id == job_id).values(values))
-            await connection.execute(
-                told.where(JobEventRow.kind.in_(sorted(CONFIDENTIAL_KINDS))).values(
-                    message=JobEventRow.kind, details={}
-                )
-            )
+            await connection.execute(told.where(confidential).values(message=JobEventRow.kind, details={}))
             await connection.execute(told.where(JobEventRow.actor.startswith("user:")).values(actor=None))
             await connection.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.resource_id == job_id))
             await connection.execute(delete(ProviderEventRow).where(ProviderEventRow.payment_key.in_(orders)))
