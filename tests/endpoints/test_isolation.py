@@ -5,14 +5,17 @@ A new route is walked by itself. It needs its right in api/access.py, and when i
 
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import APIRouter
+from sqlalchemy import event
 
 from api.access import ROUTES, check_routes
+from api.app import create_app
 from api.identity import ROLES, Right
 from contracts.alerts import Severity
 from tests.endpoints.test_jobs import new_key
@@ -169,6 +172,39 @@ async def test_no_role_reaches_another_tenants_things_on_any_route(schedules_rea
     }
     assert {item["status"] for item in left["jobs"].json()["items"]} == {"pending"}
     assert left["alerts"].json()["items"][0]["acknowledgedAt"] is None
+
+
+async def test_another_tenants_thing_is_looked_for_as_one_that_is_not_there(schedules_ready: None, api: Api) -> None:
+    things, database = await foreign_things(api), api.services.database
+    sent: ContextVar[list[str]] = ContextVar("sent")
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA")) and (mine := sent.get(None)) is not None:
+            mine.append(statement)
+
+    async def statements(http: httpx.AsyncClient, route: Operation, thing: str) -> list[str]:
+        asked: list[str] = []
+        sent.set(asked)
+        await ask(http, route, concrete(route, thing))
+        return asked
+
+    headers = {"Authorization": f"Bearer {await new_key(api, 'acme', 'admin')}"}
+    routes = operations((await api.http.get("/openapi.json")).json())
+    event.listen(database._engine.sync_engine, "before_cursor_execute", note)
+    transport = httpx.ASGITransport(create_app(api.services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://queue", headers=headers, timeout=30) as http:
+        await http.get("/v1/jobs")  # the key is looked up once
+        differing, seen = [], 0
+        for route in (route for route in routes if route.right and route.owned):
+            thing = things[kind_of(route)]
+            ways = [await statements(http, route, name) for name in (thing, thing[:-3] + "000")]
+            seen += len(ways[0])
+            if ways[0] != ways[1]:
+                differing.append((route.name, *ways))
+    event.remove(database._engine.sync_engine, "before_cursor_execute", note)
+
+    assert differing == []
+    assert seen > 10
 
 
 async def test_no_role_names_another_tenant_on_any_route(schedules_ready: None, api: Api) -> None:
