@@ -72,7 +72,6 @@ async def test_every_kind_of_change_leaves_a_line(
         "tenant.erase",
         "person.erase",
         "codec.decode",
-        "error.mark",
         "key.rotate",
         "access.refuse",
     }

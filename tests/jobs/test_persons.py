@@ -69,7 +69,10 @@ async def test_a_person_is_forgotten_in_the_jobs_that_name_one_and_in_no_others(
     files = [job["payload"]["photos"][0]["uploadId"] for job in (by_id, by_field, other)]
     kept = [await providers.blobs.exists(key("acme", sha)) for sha in files for key in (upload_key, thumbnail_key)]
     assert kept == [False] * 4 + [True] * 2
-    assert [await in_temporal(client, job["id"]) for job in (by_id, by_field, other)] == [False, False, True]
+    async with asyncio.timeout(60):  # Temporal removes a history a moment after it was told to
+        while await in_temporal(client, by_id["id"]) or await in_temporal(client, by_field["id"]):
+            await asyncio.sleep(0.1)
+    assert await in_temporal(client, other["id"])
     assert "she asked for it" in audit
     assert PERSON not in audit
 
