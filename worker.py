@@ -34,6 +34,7 @@ from readmodel.abuse import AbuseRecord
 from readmodel.alert_notices import AlertNotices
 from readmodel.alerts import AlertBook
 from readmodel.approvals import Approvals
+from readmodel.budgets import Budgets
 from readmodel.bulk import BulkActions
 from readmodel.database import Database
 from readmodel.deliveries import Deliveries
@@ -111,7 +112,7 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
 
 def generation_providers(database: Database, history: BufferedHistory) -> dict[str, object]:
     """Return what the steps of generations work with beside the models, by the names their constructors use."""
-    return {"usage": ModelCalls(database), "told": history, "alerts": AlertBook(database)}
+    return {"usage": ModelCalls(database), "told": history, "alerts": AlertBook(database), "budgets": Budgets(database)}
 
 
 def news_writer(models: Sequence[ModelProvider], database: Database, history: BufferedHistory) -> BriefingWriter | None:

@@ -7,16 +7,19 @@ was asked to write, ends the job. What every call cost is in the book before its
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from temporalio import activity
 
 from activities.model_calls import Attempt
 from activities.prompting import content_of, problem_with, prompt_of, repairing, schema_of, shortened
-from contracts.alerts import MODEL_ACCOUNT_EMPTY, Severity
+from contracts.alerts import AI_BUDGET, MODEL_ACCOUNT_EMPTY, Severity
+from contracts.budgets import WARN_SHARE, BudgetBook
 from contracts.errors import Declined, JobError, NotConfigured, Rejected, TooLong, Unavailable, Unsupported
 from contracts.generation_ports import Answer, LiveTelling, Message, ModelProvider, Picture, Question, UsageBook
-from contracts.generations import Asset, Draft, Drawing, DrawInput, WriteInput
+from contracts.generations import Asset, Draft, Drawing, DrawInput, WriteInput, Written
 from contracts.model_errors import INSUFFICIENT_QUOTA
 from contracts.ports import Alerts, BlobStore
 from contracts.values import upload_key
@@ -34,17 +37,26 @@ class GenerationActivities:
     """The steps of a generation job. models: in the order in which they are asked"""
 
     def __init__(
-        self, models: Sequence[ModelProvider], usage: UsageBook, told: LiveTelling, blobs: BlobStore, alerts: Alerts
+        self,
+        models: Sequence[ModelProvider],
+        usage: UsageBook,
+        told: LiveTelling,
+        blobs: BlobStore,
+        alerts: Alerts,
+        budgets: BudgetBook,
     ) -> None:
         self._models = models
         self._usage = usage
         self._told = told
         self._blobs = blobs
         self._alerts = alerts
+        self._budgets = budgets
 
     @activity.defn(name="generations.write")
-    async def write(self, step: WriteInput) -> Draft:
+    async def write(self, step: WriteInput) -> Written:
         """Have the text written by the first provider that can, and return it with what all calls of the job took.
+
+        While the tenant's budget of the day is spent nothing is asked, unless somebody approved that.
 
         A second run asks again, because nobody can go on with a model's half sentence: what the first one took is in
         the book as lost, and nothing else is left behind.
@@ -55,6 +67,9 @@ class GenerationActivities:
             Rejected: No provider gave a usable answer.
             Unavailable: No provider answers now.
         """
+        standing = await self._budgets.standing(step.tenant_id, datetime.now(UTC))
+        if not step.overdraw and (spent := standing.at(1)):
+            return Written(spent=spent)
         attempt = await self._attempt(step)
         kind = step.order.generation_type
         able = [(each, model) for each in self._models if (model := each.model_for(kind))]
@@ -63,7 +78,8 @@ class GenerationActivities:
             return await self._written(attempt, step, provider, model)
 
         draft = await self._by_the_first(able, ask)
-        return draft.model_copy(update={"used": await attempt.used()})
+        await self._warn(step.tenant_id)
+        return Written(draft=draft.model_copy(update={"used": await attempt.used()}))
 
     @activity.defn(name="generations.draw")
     async def draw(self, step: DrawInput) -> Drawing:
@@ -149,6 +165,14 @@ class GenerationActivities:
             width_px=width,
             height_px=height,
         )
+
+    async def _warn(self, tenant_id: str) -> None:
+        """Tell that most of a budget is used; a text that is paid for is not lost because that cannot be told."""
+        now = datetime.now(UTC)
+        with suppress(Unavailable):
+            if used := (await self._budgets.standing(tenant_id, now)).at(WARN_SHARE):
+                key, message = f"{AI_BUDGET}:{tenant_id}:{now.date()}", f"AI models have taken {used} of today's budget"
+                await self._alerts.raise_alert(key, AI_BUDGET, Severity.WARNING, message, tenant_id=tenant_id)
 
     async def _say_empty(self, provider: ModelProvider, message: str) -> None:
         key = f"{MODEL_ACCOUNT_EMPTY}:{provider.name}"

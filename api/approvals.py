@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from api.audit import AuditTrail
 from api.identity import Caller, Right, no_such_job
-from contracts.approvals import Approval, ApprovalBody, ApprovalDecision, ApprovalStatus
+from contracts.approvals import Approval, ApprovalBody, ApprovalDecision, ApprovalStatus, Subject
 from contracts.audit import AuditAction
-from contracts.errors import Conflict, NotFound
+from contracts.errors import Conflict, Forbidden, NotFound
+from contracts.values import PLATFORM
 from readmodel.approvals import Approvals
 from temporal.engine import TemporalEngine
 
@@ -58,10 +59,14 @@ class ApprovalDesk:
 
         Raises:
             NotFound: As above.
+            Forbidden: It is about a budget, and the key is a tenant's.
             Conflict: It was decided otherwise, or another round is asked for now, or the job waits no longer.
         """
         caller.must(Right.JOBS_DECIDE)
         found = await self.get(caller, job_id)
+        if found.subject is Subject.BUDGET and caller.tenant_id != PLATFORM:
+            msg = "only a key of the platform decides what tenants may spend"
+            raise Forbidden(msg)
         if body.round not in {None, found.round}:
             msg = f"the job asks for the approval of round {found.round} now"
             raise Conflict(msg)

@@ -23,6 +23,8 @@ PAYMENT_UNKNOWN = "payment_unknown"
 PAYMENT_DIFFERENCE = "payment_difference"
 """Kind of the alert of a day on which the ledger and the provider do not agree."""
 
+AI_BUDGET = "ai_budget"
+"""Kind of the alert of a tenant that has used most of what it may spend on AI models on a day."""
 APPROVAL_WAITING = "approval_waiting"
 """Kind of the alert of a job that waits for somebody's approval; over when it is decided."""
 MODEL_ACCOUNT_EMPTY = "model_account_empty"

@@ -217,6 +217,8 @@ class WriteInput(WireModel):
     tenant_id: str
     order: GenerationInput
     revisions: tuple[Revision, ...] = ()
+    overdraw: bool = False
+    """Somebody has approved that the tenant's budget of the day is overdrawn."""
 
 
 class Draft(WireModel):
@@ -231,6 +233,13 @@ class Draft(WireModel):
     shortened: bool = False
     cut: bool = False
     used: Used = Used()
+
+
+class Written(WireModel):
+    """A text; or in words, what of the tenant's budget of the day is spent, so that none was written."""
+
+    draft: Draft | None = None
+    spent: str | None = None
 
 
 class DrawInput(WireModel):

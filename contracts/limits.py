@@ -89,6 +89,13 @@ class TenantLimits(WireModel):
         default=None, ge=1, le=3650, strict=True, description="how long ended jobs are kept; null: as the platform says"
     )
 
+    ai_tokens_per_day: int | None = Field(
+        default=None, ge=1, le=10**12, strict=True, description="tokens of AI models in a day of UTC, both directions"
+    )
+    ai_cost_micros_per_day: int | None = Field(
+        default=None, ge=1, le=10**15, strict=True, description="cost of AI models in a day of UTC, in dollars / 10^6"
+    )
+
     def slowed(self, factor: float) -> "TenantLimits":
         """Return the limits of a tenant that is slowed down; one without a limit is held to a share of the default."""
         submit = max(1, int((self.submit_per_minute or SUBMIT_PER_MINUTE) * factor))

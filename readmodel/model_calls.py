@@ -14,7 +14,8 @@ from readmodel.database import Database
 from readmodel.rows import insert_into
 from readmodel.tables import ModelCallRow
 
-_COUNTED = ModelCallRow.state != CallState.FREE
+COUNTED = ModelCallRow.state != CallState.FREE
+"""Condition of lines that cost something."""
 
 
 class ModelCalls:
@@ -76,7 +77,7 @@ async def spent_by_day(
         else func.to_char(func.timezone("UTC", row.at), "YYYY-MM-DD")
     )
     job_type = case(ASKED_BY, value=row.generation_type, else_="ai_generation")
-    query = select(day.label("day"), job_type.label("job_type"), *sums()).where(_COUNTED, row.tenant_id == tenant_id)
+    query = select(day.label("day"), job_type.label("job_type"), *sums()).where(COUNTED, row.tenant_id == tenant_id)
     query = query.where(row.at >= begin, row.at < end).group_by(text("1"), text("2"))  # the same expressions
     rows = (await connection.execute(query)).all()
     return {(date.fromisoformat(str(found.day)), found.job_type): used_of(found) for found in rows}
@@ -88,4 +89,4 @@ def used_of(row: Row[Any]) -> Used:
 
 
 def _sums() -> Select[Any]:
-    return select(*sums()).where(_COUNTED)
+    return select(*sums()).where(COUNTED)

@@ -1,5 +1,7 @@
 """Generation job: the text, its picture, and where it is wanted somebody's approval, round after round."""
 
+from datetime import timedelta
+
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
@@ -63,10 +65,28 @@ class GenerationWorkflow(JobWorkflow):
 
     async def _written(self, order: GenerationInput, revisions: tuple[Revision, ...]) -> Draft:
         names = {"job_id": self._header.id, "tenant_id": self._header.tenant_id}
-        step = WriteInput(**names, order=order, revisions=revisions)
-        draft = await self.step(GenerationActivities.write, step, MODEL_CALL)
-        self.advance(f"the text is written, by {draft.model}")
-        return draft
+        overdraw = False
+        while True:
+            step = WriteInput(**names, order=order, revisions=revisions, overdraw=overdraw)
+            written = await self.step(GenerationActivities.write, step, MODEL_CALL)
+            if written.draft:
+                self.advance(f"the text is written, by {written.draft.model}")
+                return written.draft
+            overdraw = await self._may_overdraw(written.spent or "")
+
+    async def _may_overdraw(self, spent: str) -> bool:
+        """Return True when somebody approves it, and False at midnight, when there is a new budget.
+
+        Raises:
+            ApplicationError: Somebody rejected it.
+        """
+        self.note("approval_requested", f"today's budget is spent ({spent}): waits for approval, or for tomorrow")
+        tomorrow = (workflow.now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        words = f"that it goes on although today's budget is spent ({spent}); tomorrow it goes on by itself"
+        decided = await self._gate.decision(self._header, Subject.BUDGET, tomorrow, timedelta(days=1), message=words)
+        if decided.decision is ApprovalStatus.REJECTED:
+            raise ApplicationError(f"not approved: rejected by {decided.actor}", type=NOT_APPROVED, non_retryable=True)
+        return decided.decision is ApprovalStatus.APPROVED
 
     async def _drawn(self, order: GenerationInput, draft: Draft) -> Drawing:
         names = {"job_id": self._header.id, "tenant_id": self._header.tenant_id}

@@ -98,7 +98,7 @@ class ApprovalCard:
             text("pre", _readable(asked.draft)[:LARGEST_SHOWN], "data").props("tabindex=0")
         elif asked.subject is Subject.RESULT:
             text("p", "Your key may not read what the job made (payloads:read).", "muted")
-        if self._tab.may(Right.JOBS_DECIDE):
+        if self._tab.may(Right.JOBS_DECIDE) and (asked.subject is Subject.RESULT or self._tab.caller.sees is None):
             with box(style="row-line"):
                 button("Approve", lambda: self._decide(asked, ApprovalStatus.APPROVED), "primary", symbol="check")
                 if asked.subject is Subject.RESULT:

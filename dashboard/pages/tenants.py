@@ -43,6 +43,11 @@ DAY_COLUMNS = (
     Column("seconds", "Work", "seconds"),
 )
 
+NOT_IN_THE_FORM = {
+    "execute_per_minute", "quiet_hours", "retention_days", "ai_tokens_per_day", "ai_cost_micros_per_day",
+}  # fmt: skip
+"""Limits that stay as they are when the others are changed here."""
+
 
 async def build(tab: Tab) -> None:
     """Make the list; a shop's own key has only one to look at."""
@@ -128,7 +133,7 @@ class TenantPage:
             with box(style="end"):
                 button("Cancel", lambda: asked.submit(False))
                 button("Decide", lambda: asked.submit(True), "primary")
-        kept = now.model_dump(by_alias=True, include={"execute_per_minute", "quiet_hours", "retention_days"})
+        kept = now.model_dump(by_alias=True, include=NOT_IN_THE_FORM)
         while await asked:
             said_so: dict[str, Any] = {
                 "submitPerMinute": _number(submit.value),

@@ -156,3 +156,34 @@ async def test_without_a_wish_nobody_is_asked(api: Api, desk: Any) -> None:
 
     assert (job["result"]["approvalStatus"], job["approval"]) == (None, None)
     assert (await api.http.get(f"/v1/jobs/{job_id}/approval")).status_code == 404
+
+
+async def test_a_spent_budget_is_told_at_80_percent_and_asks_the_platform_at_100(api: Api, desk: Any) -> None:
+    plain = {key: ASKING[key] for key in ("generationType", "parameters")}
+    await api.http.put("/v1/tenants/acme/limits", json={"aiTokensPerDay": 150, "aiCostMicrosPerDay": 10_000_000})
+
+    async with desk(api):
+        first = await ended(api, await submit(api, plain))  # 120 tokens
+        alerts = (await api.http.get("/v1/alerts?kind=ai_budget")).json()["items"]
+        second = await ended(api, await submit(api, plain))  # begins below the budget, and overdraws it
+        third = await submit(api, plain)
+        budget = await asked(api, third)
+        why = (await api.http.get(f"/v1/jobs/{third}/explain")).json()["summary"]
+        async with api.with_key(await new_key(api, "acme", "admin")) as own:
+            refused = await own.post(f"/v1/jobs/{third}/approval", json={"decision": "approved"})
+        revised = await decide(api, third, "revision", notes="more")
+        approved = await decide(api, third, "approved")
+        done = await ended(api, third)
+        fourth = await submit(api, plain)
+        await asked(api, fourth)
+        await decide(api, fourth, "rejected")
+        rejected = await ended(api, fourth)
+
+    assert (first["status"], second["status"]) == ("completed", "completed")
+    assert "120 of 150 tokens" in alerts[0]["message"]
+    assert (budget["subject"], budget["draft"]) == ("budget", None)
+    assert budget["expiresAt"].endswith("T00:00:00.000Z")
+    assert "240 of 150 tokens" in why
+    assert (refused.status_code, revised[0], approved[0]) == (403, 409, 200)
+    assert (done["status"], done["result"]["approvalStatus"]) == ("completed", None)
+    assert (rejected["status"], rejected["error"]["type"]) == ("failed", "NotApproved")

@@ -22,6 +22,7 @@ from contracts.generations import GenerationInput, GenerationParameters
 from contracts.jobs import JobHeader, JobStatus, RetryRequest
 from contracts.repair import SYSTEM_QUEUE
 from contracts.values import job_id
+from readmodel.budgets import Budgets
 from readmodel.database import Database
 from readmodel.model_calls import ModelCalls
 from temporal.buffer import BufferedHistory
@@ -134,7 +135,7 @@ async def _desk(address: str, folder: Path) -> AsyncIterator[Desk]:
     system_client = await Client.connect(address, plugins=[plugin], identity="recorder")
     desk = Desk(client, history=history)
     steps: dict[str, object] = {"models": [desk.models], "usage": ModelCalls(database), "told": buffered}
-    steps |= {"blobs": blobs, "alerts": desk.alerts, "history": buffered}
+    steps |= {"blobs": blobs, "alerts": desk.alerts, "budgets": Budgets(database), "history": buffered}
     system = worker.system_providers(client, database, Settings(data_dir=folder), NoProvider()) | steps
     drain = timedelta(seconds=1)
     async with (
