@@ -3,7 +3,9 @@
 import asyncio
 import re
 import time
+from array import array
 from collections.abc import Callable, Mapping
+from itertools import accumulate
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -24,7 +26,7 @@ MOST_HEADERS = 100
 HEADERS_LIMIT_BYTES = 32 * 1024
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_ALL_ARRAYS = bytes.maketrans(b"{}", b"[]")
+_UP_AND_DOWN = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -130,15 +132,8 @@ def is_too_deep(body: bytes, deepest: int = DEEPEST_JSON) -> bool:
     """
     if body.count(b"[") + body.count(b"{") <= deepest:
         return False
-    left = _STRINGS.sub(b"", body).translate(_ALL_ARRAYS, _NO_BRACKETS)
-    if b"[" * (deepest + 1) in left:
-        return True
-    for _ in range(deepest):
-        inner = left.replace(b"[]", b"")
-        if inner == left:
-            break
-        left = inner
-    return b"[]" in left or left.count(b"[") > deepest
+    steps = array("b", _STRINGS.sub(b"", body).translate(_UP_AND_DOWN, _NO_BRACKETS))
+    return max(accumulate(steps), default=0) > deepest
 
 
 def _again(first: Message, receive: Receive) -> Receive:
