@@ -59,8 +59,8 @@ def _notes(photo: PhotoReading, names: Sequence[str]) -> Iterator[str]:
         yield f"same scene as {names[photo.duplicate_of]}"
     if photo.analysis and photo.analysis.rotated:
         yield "turned upright"
-    if photo.analysis and photo.analysis.gps:
-        yield "tells where it was taken"
+    if photo.analysis and (photo.analysis.gps or photo.analysis.gps_removed):
+        yield "tells where it was taken" + (", which was left out" if photo.analysis.gps_removed else "")
 
 
 def _items(result: PhotoResult, names: Sequence[str]) -> Table:
