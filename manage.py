@@ -103,7 +103,7 @@ async def seal(settings: Settings) -> str:
         count = await Sealing(database).run()
     finally:
         await database.close()
-    return f"{count} rows sealed; nothing that jobs are told or tell is readable in the tables any more"
+    return f"{count} values sealed; only the events of payments from before stay as they are: they cannot be changed"
 
 
 def main() -> None:
