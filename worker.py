@@ -44,6 +44,7 @@ from readmodel.holds import PauseWatch
 from readmodel.incidents import Incidents
 from readmodel.inline import InlineRecord
 from readmodel.jobs import JobQueries
+from readmodel.kept_drafts import KeptDrafts
 from readmodel.model_calls import ModelCalls
 from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
@@ -112,7 +113,13 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
 
 def generation_providers(database: Database, history: BufferedHistory) -> dict[str, object]:
     """Return what the steps of generations work with beside the models, by the names their constructors use."""
-    return {"usage": ModelCalls(database), "told": history, "alerts": AlertBook(database), "budgets": Budgets(database)}
+    return {
+        "usage": ModelCalls(database),
+        "told": history,
+        "alerts": AlertBook(database),
+        "budgets": Budgets(database),
+        "drafts": KeptDrafts(database),
+    }
 
 
 def news_writer(models: Sequence[ModelProvider], database: Database, history: BufferedHistory) -> BriefingWriter | None:

@@ -5,6 +5,7 @@ was asked to write, ends the job. What every call cost is in the book before its
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -19,7 +20,8 @@ from contracts.alerts import AI_BUDGET, MODEL_ACCOUNT_EMPTY, Severity
 from contracts.budgets import WARN_SHARE, BudgetBook
 from contracts.errors import Declined, JobError, NotConfigured, Rejected, TooLong, Unavailable, Unsupported
 from contracts.generation_ports import Answer, LiveTelling, Message, ModelProvider, Picture, Question, UsageBook
-from contracts.generations import Asset, Draft, Drawing, DrawInput, WriteInput, Written
+from contracts.generations import Asset, Draft, Drawing, DrawInput, Used, WriteInput, Written
+from contracts.kept_drafts import DraftKeeper
 from contracts.model_errors import INSUFFICIENT_QUOTA
 from contracts.ports import Alerts, BlobStore
 from contracts.values import upload_key
@@ -44,6 +46,7 @@ class GenerationActivities:
         blobs: BlobStore,
         alerts: Alerts,
         budgets: BudgetBook,
+        drafts: DraftKeeper,
     ) -> None:
         self._models = models
         self._usage = usage
@@ -51,6 +54,7 @@ class GenerationActivities:
         self._blobs = blobs
         self._alerts = alerts
         self._budgets = budgets
+        self._drafts = drafts
 
     @activity.defn(name="generations.write")
     async def write(self, step: WriteInput) -> Written:
@@ -67,6 +71,9 @@ class GenerationActivities:
             Rejected: No provider gave a usable answer.
             Unavailable: No provider answers now.
         """
+        key = _key_of(step, self._models)
+        if step.order.cache and (kept := await self._drafts.find(step.tenant_id, key)):
+            return Written(draft=kept.model_copy(update={"cached": True, "seconds": 0.0, "used": Used()}))
         standing = await self._budgets.standing(step.tenant_id, datetime.now(UTC))
         if not step.overdraw and (spent := standing.at(1)):
             return Written(spent=spent)
@@ -79,6 +86,9 @@ class GenerationActivities:
 
         draft = await self._by_the_first(able, ask)
         await self._warn(step.tenant_id)
+        if step.order.cache:
+            with suppress(Unavailable):  # it is paid for, and given now
+                await self._drafts.keep(step.tenant_id, key, draft)
         return Written(draft=draft.model_copy(update={"used": await attempt.used()}))
 
     @activity.defn(name="generations.draw")
@@ -177,6 +187,15 @@ class GenerationActivities:
     async def _say_empty(self, provider: ModelProvider, message: str) -> None:
         key = f"{MODEL_ACCOUNT_EMPTY}:{provider.name}"
         await self._alerts.raise_alert(key, MODEL_ACCOUNT_EMPTY, Severity.CRITICAL, message, job_type="ai_generation")
+
+
+def _key_of(step: WriteInput, models: Sequence[ModelProvider]) -> str:
+    """Return the hash of all that a text depends on: whose it is, what is wanted, and who would be asked."""
+    wanted = step.order.model_dump(mode="json", exclude={"cache", "approval", "space_id", "pictures"})
+    asked = [(each.name, each.model_for(step.order.generation_type)) for each in models]
+    revisions = [revision.model_dump() for revision in step.revisions]
+    told = json.dumps([step.tenant_id, wanted, revisions, asked], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 class Unusable(Rejected):

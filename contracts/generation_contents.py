@@ -47,8 +47,8 @@ class SocialContent(Content):
 
     def as_text(self) -> str:
         """Return the post as it would be sent."""
-        tags = " ".join(f"#{tag.lstrip('#').replace(' ', '')}" for tag in self.hashtags)
-        return f"{self.text}\n\n{tags}".strip()
+        words = [tag.replace("#", "").replace(" ", "") for tag in self.hashtags]
+        return f"{self.text}\n\n{' '.join(f'#{word}' for word in words if word)}".strip()
 
 
 class ProductDescription(Content):

@@ -131,6 +131,9 @@ class GenerationInput(JobPayload):
         default=True, description="a merchandise_design is drawn as well, where a provider draws pictures"
     )
 
+    cache: bool = Field(
+        default=False, description="a text that was written for the very same order within 30 days is given again"
+    )
     approval: ApprovalWish | None = Field(
         default=None, description="given, also as {}: the result waits until somebody has approved it"
     )
@@ -185,6 +188,7 @@ class ProcessingMetadata(WireModel):
     repaired: bool = Field(default=False, description="the first answer was no valid JSON, the second one was")
     shortened: bool = Field(default=False, description="what the model was told was too long and was cut")
     cut: bool = Field(default=False, description="a free text ends where maxTokens ended it")
+    cached: bool = Field(default=False, description="the text is an earlier one, and no model was asked for it")
     image_model: str | None = None
     notes: tuple[str, ...] = Field(default=(), description="what could not be done, and why")
 
@@ -232,6 +236,7 @@ class Draft(WireModel):
     repaired: bool = False
     shortened: bool = False
     cut: bool = False
+    cached: bool = False
     used: Used = Used()
 
 
@@ -275,6 +280,7 @@ def result_of(
         repaired=draft.repaired,
         shortened=draft.shortened,
         cut=draft.cut,
+        cached=draft.cached,
         image_model=drawing.model if drawing else None,
         notes=(drawing.note,) if drawing and drawing.note else (),
     )

@@ -8,6 +8,7 @@ under the Gemma terms of use, so it is fetched only by whoever asks for it.
 import asyncio
 import json
 import os
+import signal
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, STDOUT
@@ -139,7 +140,7 @@ class LocalModel:
 
 
 async def serve(log: Path, say: Say) -> None:
-    """Serve the model until cancelled, and say how to use it.
+    """Serve the model until told to stop, by Ctrl-C or a signal, and say how to use it.
 
     Raises:
         NoModel: It cannot be had.
@@ -152,6 +153,9 @@ async def serve(log: Path, say: Say) -> None:
         say(f"the model answers at {model.url}. Give the workers:")
         say(f"  export SPACES_AI_PROVIDERS='{json.dumps([endpoint(model.port)])}'")
         say("Ctrl-C stops it")
-        await asyncio.Event().wait()
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, stop.set)
+        await stop.wait()
     finally:
         await model.process.stop()

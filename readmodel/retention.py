@@ -18,6 +18,8 @@ from readmodel.tables import (
     JobCountRow,
     JobDurationRow,
     JobRow,
+    KeptDraftRow,
+    ModelCallRow,
     ProviderEventRow,
     RemovedJobRow,
     TenantLimitsRow,
@@ -37,6 +39,11 @@ TOMBSTONES_KEPT = timedelta(days=60)
 """Longer than any Temporal server should keep the history of an ended job."""
 ALERTS_KEPT = timedelta(days=90)
 """After somebody acknowledged them, or they were over."""
+
+DRAFTS_KEPT = timedelta(days=30)
+"""Texts that are given again for the very same order."""
+MODEL_CALLS_KEPT = timedelta(days=400)
+"""Longer than any time that usage can be asked for."""
 
 DELIVERIES_KEPT = timedelta(days=30)
 """Ten times as long as one is tried."""
@@ -79,6 +86,10 @@ class Retention:
         removed += await self._delete_some(WebhookDeliveryRow, WebhookDeliveryRow.id, told, limit)
         heard = ProviderEventRow.received_at < now - PROVIDER_EVENTS_KEPT
         removed += await self._delete_some(ProviderEventRow, ProviderEventRow.id, heard, limit)
+        drafts = KeptDraftRow.created_at < now - DRAFTS_KEPT
+        removed += await self._delete_some(KeptDraftRow, KeptDraftRow.id, drafts, limit)
+        calls = ModelCallRow.at < now - MODEL_CALLS_KEPT
+        removed += await self._delete_some(ModelCallRow, ModelCallRow.key, calls, limit)
         settled = or_(AlertRow.acknowledged_at < now - ALERTS_KEPT, AlertRow.resolved_at < now - ALERTS_KEPT)
         return removed + await self._delete_some(AlertRow, AlertRow.id, settled, limit)
 

@@ -23,6 +23,7 @@ from readmodel.tables.erasures import ErasureRow
 from readmodel.tables.generations import ModelCallRow
 from readmodel.tables.intake import IdempotencyKeyRow, OutboxRow
 from readmodel.tables.jobs import STILL_OPEN, FlowRow, JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
+from readmodel.tables.kept_drafts import KeptDraftRow
 from readmodel.tables.keys import TenantKeyRow
 from readmodel.tables.payments import (
     PaymentEventRow,
@@ -59,6 +60,7 @@ __all__ = [
     "JobEventRow",
     "JobRow",
     "JobTagRow",
+    "KeptDraftRow",
     "ModelCallRow",
     "OutboxRow",
     "PauseRow",

@@ -23,6 +23,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
         "sourceData": {"brandingGuidelines": SECRET, "existingContent": [SECRET]},
         "parameters": {"prompt": f"{SECRET} soil", "maxTokens": 16},
         "output": "text",
+        "cache": True,
     },
     "photo_processing": {
         "photos": [{"url": f"http://127.0.0.1:9/{SECRET}.png?token={SECRET}"}],

@@ -168,6 +168,27 @@ async def test_a_design_is_drawn_where_somebody_draws_and_kept_like_an_upload(
     assert "image_model" in undrawn["result"]["processingMetadata"]["notes"][0]
 
 
+async def test_the_same_order_is_given_again_where_that_is_wanted_and_never_to_others(
+    api: Api, model_emulator: Emulator, run_generations: RunGenerations
+) -> None:
+    wanted, fine = COPY | {"cache": True}, model_emulator.endpoint("fine")
+
+    first = await done(api, run_generations, wanted, fine)
+    again = await done(api, run_generations, wanted, fine)
+    unwanted = await done(api, run_generations, COPY, fine)
+    theirs = await done(api, run_generations, wanted, fine, tenantId="acme", tags=["other"])
+    changed = await done(api, run_generations, wanted | {"parameters": {"prompt": "A cactus"}}, fine)
+    elsewhere = await done(api, run_generations, wanted, model_emulator.endpoint("sloppy"))
+
+    said = [
+        job["result"]["processingMetadata"]["cached"] for job in (first, again, unwanted, theirs, changed, elsewhere)
+    ]
+    assert said == [False, True, False, True, False, False]
+    assert again["result"]["content"] == first["result"]["content"]
+    assert again["result"]["processingMetadata"]["used"]["costMicros"] == 0
+    assert first["result"]["processingMetadata"]["used"]["costMicros"] == 270
+
+
 async def test_types_go_to_the_models_that_the_settings_name_for_them(
     api: Api, model_emulator: Emulator, run_generations: RunGenerations
 ) -> None:

@@ -24,6 +24,7 @@ from contracts.repair import SYSTEM_QUEUE
 from contracts.values import job_id
 from readmodel.budgets import Budgets
 from readmodel.database import Database
+from readmodel.kept_drafts import KeptDrafts
 from readmodel.model_calls import ModelCalls
 from temporal.buffer import BufferedHistory
 from temporal.engine import TemporalEngine
@@ -135,7 +136,13 @@ async def _desk(address: str, folder: Path) -> AsyncIterator[Desk]:
     system_client = await Client.connect(address, plugins=[plugin], identity="recorder")
     desk = Desk(client, history=history)
     steps: dict[str, object] = {"models": [desk.models], "usage": ModelCalls(database), "told": buffered}
-    steps |= {"blobs": blobs, "alerts": desk.alerts, "budgets": Budgets(database), "history": buffered}
+    steps |= {
+        "blobs": blobs,
+        "alerts": desk.alerts,
+        "budgets": Budgets(database),
+        "drafts": KeptDrafts(database),
+        "history": buffered,
+    }
     system = worker.system_providers(client, database, Settings(data_dir=folder), NoProvider()) | steps
     drain = timedelta(seconds=1)
     async with (

@@ -1,0 +1,49 @@
+"""Texts of models that are given again for the very same order; sealed, each for its tenant."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import select
+
+from contracts.errors import NotFound
+from contracts.generations import Draft
+from readmodel.columns import utc_now
+from readmodel.database import Database
+from readmodel.rows import insert_into
+from readmodel.tables import KeptDraftRow
+
+
+class KeptDrafts:
+    """A `DraftKeeper` over the read model.
+
+    Every method raises `Unavailable` when the database did not answer.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def find(self, tenant_id: str, key: str) -> Draft | None:
+        """Return the text that the tenant got for this; None when it got none, or it is forgotten."""
+        async with self._database.read() as connection:
+            sealed = await connection.scalar(select(KeptDraftRow.draft).where(KeptDraftRow.id == key))
+        if sealed is None:
+            return None
+        try:
+            return Draft.model_validate_json(await self._database.vault.open(tenant_id, _place(key), sealed))
+        except NotFound:  # of another tenant, or its key was destroyed
+            return None
+
+    async def keep(self, tenant_id: str, key: str, draft: Draft) -> None:
+        """Keep a text in the place of an earlier one."""
+        sealer = await self._database.vault.sealer([tenant_id])
+        sealed = sealer.seal(tenant_id, _place(key), draft.model_dump_json())
+        values = {"id": key, "tenant_id": tenant_id, "created_at": self._clock(), "draft": sealed}
+        async with self._database.write() as connection:
+            insert = insert_into(connection, KeptDraftRow)
+            newer = {name: insert.excluded[name] for name in ("created_at", "draft")}
+            await connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=newer), values)
+
+
+def _place(key: str) -> str:
+    return f"draft of {key}"
