@@ -39,10 +39,15 @@ def prompt_of(order: GenerationInput, revisions: Sequence[Revision] = ()) -> tup
 
 
 def shortened(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return the conversation with what the shop told cut to a third: its beginning, which says what is wanted."""
+    """Return the conversation with what the shop told, and an earlier text, cut to a third of each from its beginning.
+
+    What somebody wants to have changed about that text stays whole: it comes last, and is why it is written anew.
+    """
     return tuple(
-        Message(each.role, each.text[: len(each.text) // KEPT_SHARE]) if each.role == "user" else each
-        for each in messages
+        Message(each.role, each.text[: len(each.text) // KEPT_SHARE])
+        if place == 1 or each.role == "assistant"
+        else each
+        for place, each in enumerate(messages)
     )
 
 
