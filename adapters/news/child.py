@@ -1,6 +1,7 @@
 """Child: what runs inside a news reader's process. Libraries are imported when they are used, after `prepare`."""
 
 import contextlib
+import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,12 @@ MEMORY_BYTES = 2 * 1024**3
 
 
 def prepare() -> None:
-    """Prepare the process as any child, and bound its memory where the system can."""
+    """Prepare the process as any child, and bound its memory where the system can.
+
+    Nothing is logged in it: libraries that read pages quote them.
+    """
     prepare_child()
+    logging.disable()
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

@@ -1,7 +1,5 @@
 """Pages: the text of an article, without what stands around it. Runs in a reader's process."""
 
-import logging
-
 import trafilatura
 
 from adapters.news.texts import clean
@@ -14,7 +12,6 @@ LEAST_TEXT = 80
 
 def article_text(data: bytes, url: str) -> str | FetchProblem:
     """Return the article's paragraphs, one per line, at most 8,000 characters."""
-    logging.disable()
     found = trafilatura.extract(
         data, url=url, include_comments=False, include_tables=False, favor_precision=True, with_metadata=False
     )
