@@ -28,7 +28,7 @@ async def test_approve_a_generation_after_one_revision(site: Machine, admin: Vis
     await expect(dialog.get_by_text("a revision needs notes")).to_be_visible()
     await dialog.get_by_label("Notes").fill("Say that it has no peat")
     await dialog.get_by_role("button", name="Revise").click()
-    await expect(page.get_by_text("round 2, until")).to_be_visible()
+    await expect(page.locator("p.muted", has_text="round 2, until")).to_be_visible()
     await page.get_by_role("button", name="Approve").click()
 
     await expect(page.locator(".status.big")).to_have_text("completed")
