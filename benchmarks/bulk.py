@@ -11,13 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import psutil
 
 from benchmarks.postgres import postgres_url
+from benchmarks.system import ready
 from readmodel.database import Database
 from readmodel.intake import Intake
 from temporal.devserver import DevServer, free_port
@@ -102,20 +103,11 @@ async def _api(folder: Path, database_url: str) -> AsyncIterator[tuple[httpx.Asy
         headers = {"Authorization": f"Bearer {KEY}", "X-Tenant-Id": "bench"}
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=300) as http:
-                await _ready(http)
+                await ready(http)
                 yield http, psutil.Process(child.pid)
         finally:
             child.terminate()
             await child.wait()
-
-
-async def _ready(http: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            with suppress(httpx.TransportError):
-                if (await http.get("/readyz")).json()["status"] == "ready":
-                    return
-            await asyncio.sleep(0.1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

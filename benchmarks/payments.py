@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import httpx
 from sqlalchemy import func, select
 
+from benchmarks.system import ready
 from benchmarks.toxiproxy import FAULTS, REFUSED, Line, toxic_line, toxiproxy_program
 from dev.emulator import SECRET_KEY, command
 from readmodel.database import Database
@@ -282,7 +283,7 @@ async def _set_up(plan: Plan, folder: Path, stack: AsyncExitStack) -> Bench:
         _client(f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {KEY}"})
     )
     stripe = await stack.enter_async_context(_client(f"http://127.0.0.1:{stripe_port}", auth=(SECRET_KEY, "")))
-    await _ready(http)
+    await ready(http)
     fleet = Fleet(environment, folder / "workers.log")
     stack.push_async_callback(_dismiss, fleet)
     for _ in range(plan.workers):
@@ -312,15 +313,6 @@ async def _dismiss(fleet: Fleet) -> None:
     for child in fleet.children:
         child.kill()
         await child.wait()
-
-
-async def _ready(http: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            with suppress(httpx.TransportError):
-                if (await http.get("/readyz")).status_code == httpx.codes.OK:
-                    return
-            await asyncio.sleep(0.1)
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ import psutil
 from PIL import Image
 from temporalio.client import Client
 
+from benchmarks.system import ready
 from contracts.inventory import SequenceType
 from examples.photos import make_batch
 from temporal.devserver import DevServer, free_port
@@ -125,7 +126,7 @@ async def _system(folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, psutil
                 base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=120, trust_env=False
             ) as http,
         ):
-            await _ready(http)
+            await ready(http)
             (first,) = await asyncio.to_thread(_drawn, folder / "first", 1)
             payload = {"photos": [await _uploaded(http, first)]}
             job = await http.post("/v1/jobs", json={"jobType": "photo_processing", "payload": payload})
@@ -144,15 +145,6 @@ async def _process(program: str, environment: dict[str, str], folder: Path) -> A
     finally:
         child.terminate()
         await child.wait()
-
-
-async def _ready(http: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(120):
-        while True:
-            with suppress(httpx.TransportError):
-                if (await http.get("/readyz")).status_code == httpx.codes.OK:
-                    return
-            await asyncio.sleep(0.1)
 
 
 def main() -> None:

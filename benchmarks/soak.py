@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sqlalchemy import func, select
 from temporalio.client import Client
 
 from adapters.objects.store import ObjectStore
+from benchmarks.system import ready
 from examples.photos import make_batch
 from readmodel.database import Database
 from readmodel.tables import JobEventRow, JobRow
@@ -172,7 +173,7 @@ async def soak(plan: Plan, folder: Path) -> bool:
         headers = {"Authorization": f"Bearer {KEY}"}
         url = f"http://127.0.0.1:{port}"
         async with api_process(environment, log), httpx.AsyncClient(base_url=url, headers=headers, timeout=300) as http:
-            await _ready(http)
+            await ready(http)
             for _ in range(plan.workers):
                 await fleet.hire()
             try:
@@ -222,15 +223,6 @@ async def _all_still(database: Database, jobs: int) -> collections.Counter[str]:
             shown = time.perf_counter()
             print("  " + ", ".join(f"{name} {count}" for name, count in sorted(found.items())), flush=True)
         await asyncio.sleep(0.5)
-
-
-async def _ready(http: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            with suppress(httpx.TransportError):
-                if (await http.get("/readyz")).status_code == 200:
-                    return
-            await asyncio.sleep(0.1)
 
 
 async def _uploads(http: httpx.AsyncClient) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """A running system to measure: the one that `make dev` describes in its data folder."""
 
+import asyncio
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,16 @@ def running_system() -> System:
         raise SystemExit(f"nothing runs on {data_dir}: start `make dev` first") from None
     headers = {"Authorization": f"Bearer {dev['adminKey']}", "X-Tenant-Id": TENANT}
     return System(dev, httpx.AsyncClient(base_url=dev["apiUrl"], headers=headers, timeout=60), data_dir)
+
+
+async def ready(http: httpx.AsyncClient) -> None:
+    """Return when an API that was just started says that it is ready."""
+    async with asyncio.timeout(120):
+        while True:
+            with suppress(httpx.TransportError):
+                if (await http.get("/readyz")).json().get("status") == "ready":
+                    return
+            await asyncio.sleep(0.1)
 
 
 async def upload(system: System, image: bytes) -> str:
