@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from readmodel.analytics import Bucket
 from readmodel.usage import DayOfUse
 
 DAYS = 7
+MICROS = 1_000_000
 MOST = 200
 PAGE = f"{ROOT}/tenants"
 COLUMNS = (
@@ -41,11 +43,11 @@ DAY_COLUMNS = (
     Column("failed", "Failed", "number"),
     Column("cancelled", "Cancelled", "number", "wide"),
     Column("seconds", "Work", "seconds"),
+    Column("tokens", "AI tokens", style="right wide"),
+    Column("cost", "AI cost, $", style="right wide"),
 )
 
-NOT_IN_THE_FORM = {
-    "execute_per_minute", "quiet_hours", "retention_days", "ai_tokens_per_day", "ai_cost_micros_per_day",
-}  # fmt: skip
+NOT_IN_THE_FORM = {"execute_per_minute", "quiet_hours", "retention_days"}
 """Limits that stay as they are when the others are changed here."""
 
 
@@ -115,6 +117,8 @@ class TenantPage:
                 Tile("Submit", _or_any(limits.submit_per_minute), "per min", by),
                 Tile("Begin", rates or "any", "per min" if rates else "", "by job type"),
                 Tile("Weight", limits.weight, note="share against others"),
+                Tile("AI tokens", _or_any(limits.ai_tokens_per_day), "per day"),
+                Tile("AI cost", _or_any_dollars(limits.ai_cost_micros_per_day), "$ per day"),
                 Tile("Kept", limits.retention_days or "as usual", "days" if limits.retention_days else ""),
             ]
         )
@@ -130,6 +134,8 @@ class TenantPage:
                 )
                 pending = Field("Waiting jobs", value=_said(now.max_pending), help="empty: no limit")
                 weight = Field("Weight", value=str(now.weight), help="0.1 to 10")
+                tokens = Field("AI tokens a day", value=_said(now.ai_tokens_per_day), help="empty: no limit")
+                dollars = Field("AI dollars a day", value=_dollars(now.ai_cost_micros_per_day), help="empty: no limit")
             with box(style="end"):
                 button("Cancel", lambda: asked.submit(False))
                 button("Decide", lambda: asked.submit(True), "primary")
@@ -139,6 +145,8 @@ class TenantPage:
                 "submitPerMinute": _number(submit.value),
                 "maxPending": _number(pending.value),
                 "weight": _number(weight.value) or 1.0,
+                "aiTokensPerDay": _number(tokens.value),
+                "aiCostMicrosPerDay": _micros(dollars.value),
             }
             if await self._decided(kept | said_so):
                 break
@@ -163,11 +171,29 @@ def _day(day: DayOfUse) -> Row:
         "id": f"{day.day} {day.job_type}",
         "day": day.day.isoformat(),
         "type": said(day.job_type),
+        "tokens": None if day.tokens is None else f"{day.tokens:,}",
+        "cost": None if day.cost is None else f"{day.cost:,.4f}",
     }
+
+
+def _dollars(micros: int | None) -> str:
+    return "" if micros is None else f"{Decimal(micros) / MICROS:f}"
+
+
+def _micros(typed: str) -> Any:
+    """Return dollars as they were typed in millionths; what is no number as it is, for the limits to refuse."""
+    try:
+        return int(Decimal(typed.strip()) * MICROS) if typed.strip() else None
+    except (InvalidOperation, ValueError, OverflowError):
+        return typed
 
 
 def _or_any(limit: int | None) -> int | str:
     return "any" if limit is None else limit
+
+
+def _or_any_dollars(micros: int | None) -> str:
+    return _dollars(micros) or "any"
 
 
 def _said(limit: int | None) -> str:

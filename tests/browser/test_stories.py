@@ -226,3 +226,20 @@ async def test_analytics_are_exported_as_csv_only_to_who_is_signed_in(site: Mach
     assert answer.headers["content-type"].startswith("text/csv")
     assert "at,jobType," in (await answer.text()).partition("\n")[0]
     assert refused.status_code == 303
+
+
+async def test_a_shops_budget_for_models_is_decided_in_dollars(site: Machine, admin: Visitor) -> None:
+    page = admin.page
+    await admin.open("/tenants/budget-shop")
+    await page.get_by_role("button", name="Change limits").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("AI dollars a day").fill("a lot")
+    await dialog.get_by_role("button", name="Decide").click()
+    await expect(page.get_by_text("aiCostMicrosPerDay: ")).to_be_visible()
+    await dialog.get_by_label("AI dollars a day").fill("1.25")
+    await dialog.get_by_role("button", name="Decide").click()
+
+    await expect(dialog).to_be_hidden()
+    await expect(page.get_by_label("What it may use").get_by_text("1.25")).to_be_visible()
+    limits = (await site.http.get("/v1/tenants/budget-shop/limits", headers={"X-Tenant-Id": "budget-shop"})).json()
+    assert (limits["aiCostMicrosPerDay"], limits["aiTokensPerDay"]) == (1_250_000, None)
