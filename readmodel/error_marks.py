@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.audit import AuditAction, Author, Deed
@@ -11,6 +11,7 @@ from contracts.error_marks import ErrorMark, MarkedError
 from contracts.values import PLATFORM
 from readmodel.audit import record
 from readmodel.database import Database
+from readmodel.rows import insert_into
 from readmodel.tables import ErrorMarkRow
 
 
@@ -29,10 +30,14 @@ class ErrorMarks:
         mine = (ErrorMarkRow.tenant_id == whose, ErrorMarkRow.fingerprint == fingerprint)
         async with self._database.write() as connection:
             before = (await marks_of(connection, tenant_id, [fingerprint])).get(fingerprint)
-            await connection.execute(delete(ErrorMarkRow).where(*mine))
             if marked:
                 values = {"tenant_id": whose, "fingerprint": fingerprint, **marked.model_dump()}
-                await connection.execute(insert(ErrorMarkRow), values)
+                put = insert_into(connection, ErrorMarkRow)
+                every = {name: put.excluded[name] for name in values}
+                key = ["tenant_id", "fingerprint"]
+                await connection.execute(put.on_conflict_do_update(index_elements=key, set_=every), values)
+            else:
+                await connection.execute(delete(ErrorMarkRow).where(*mine))
             told = [each.to_wire() if each else {"mark": None} for each in (before, marked)]
             deed = Deed(by, AuditAction.ERROR_MARK, fingerprint, whose, before=told[0], after=told[1])
             await record(connection, [deed])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from api.identity import Right
+from api.identity import Caller, Right
 from contracts.audit import AuditLine
 from contracts.ledger import LedgerLine
 from dashboard.frame import card
@@ -30,20 +30,19 @@ class JobRecords:
 
     async def show(self) -> None:
         """Show what is written down now."""
-        lines, deeds = await self._lines(), await self._deeds()
+        caller = await self._tab.who()
+        lines, deeds = await self._lines(caller), await self._deeds(caller)
         self._ledger.show([event_row(line, event) for line in lines for event in line.events])
         self._ledger_card.set_visibility(bool(lines))
         self._audit.show([audit_row(line) for line in deeds])
         self._audit_card.set_visibility(bool(deeds))
 
-    async def _lines(self) -> Sequence[LedgerLine]:
-        caller = await self._tab.who()
+    async def _lines(self, caller: Caller) -> Sequence[LedgerLine]:
         if not caller.may(Right.PAYLOADS_READ):
             return ()
         return (await self._tab.here.payments.list(caller, LineFilter(job_id=self._id), MOST_LINES, None))[0]
 
-    async def _deeds(self) -> Sequence[AuditLine]:
-        caller = await self._tab.who()
+    async def _deeds(self, caller: Caller) -> Sequence[AuditLine]:
         if not caller.may(Right.AUDIT_READ):
             return ()
         return (await self._tab.here.trail.list(caller, AuditFilter(job_id=self._id), MOST_DEEDS, None))[0]
