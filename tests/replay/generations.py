@@ -1,15 +1,14 @@
 """Stories of generations, for the stored histories."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 
 import worker
 from adapters.objects.store import ObjectStore
@@ -33,7 +32,7 @@ from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.workers import build_worker
 from tests.fakes import FakeModels, MemoryAlerts, MemoryHistory
-from tests.replay.keeping import keep
+from tests.replay.keeping import record_stories
 
 TYPE, TENANT = "ai_generation", "acme"
 COPY = GenerationInput(
@@ -117,13 +116,7 @@ STORIES: tuple[Callable[[Desk], Awaitable[Handle]], ...] = (plain, drawn, unset,
 
 async def record_generations(address: str) -> None:
     """Play every story to its end and keep its history."""
-    for story in STORIES:
-        with tempfile.TemporaryDirectory() as folder:
-            async with _desk(address, Path(folder)) as desk:
-                handle = await story(desk)
-                with suppress(WorkflowFailureError):
-                    await handle.result()
-                keep(TYPE, story.__name__, (await handle.fetch_history()).to_json())
+    await record_stories(TYPE, STORIES, lambda folder: _desk(address, folder))
 
 
 @asynccontextmanager

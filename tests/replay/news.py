@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 
 from adapters.news import child
 from adapters.objects.store import ObjectStore
@@ -25,7 +25,7 @@ from temporal.plugin import queue_plugin
 from temporal.workers import build_worker
 from tests.fakes import MemoryHistory
 from tests.newsstand.site import FEEDS, page
-from tests.replay.keeping import keep
+from tests.replay.keeping import record_stories
 
 TYPE, TENANT = "news_intelligence", "acme"
 GARDEN, CITY, GONE = (f"https://news.example/{name}" for name in ("garden.rss.xml", "city.atom.xml", "gone"))
@@ -112,12 +112,7 @@ STORIES: tuple[Callable[[Desk], Awaitable[Handle]], ...] = (plain, all_away, non
 
 async def record_news(address: str) -> None:
     """Play every story to its end and keep its history."""
-    for story in STORIES:
-        async with _desk(address) as desk:
-            handle = await story(desk)
-            with suppress(WorkflowFailureError):
-                await handle.result()
-            keep(TYPE, story.__name__, (await handle.fetch_history()).to_json())
+    await record_stories(TYPE, STORIES, lambda _: _desk(address))
 
 
 @asynccontextmanager

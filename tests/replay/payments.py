@@ -1,15 +1,14 @@
 """Stories of payments, for the stored histories: paid, declined, unknown for a while, and cancelled too late."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 
 import worker
 from adapters.objects.store import ObjectStore
@@ -28,7 +27,7 @@ from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.workers import build_worker
 from tests.fakes import ClosedCircuit, FakeProvider, MemoryHistory
-from tests.replay.keeping import keep
+from tests.replay.keeping import record_stories
 
 TYPE, TENANT = "payment_processing", "acme"
 ORDER = PaymentInput(
@@ -116,13 +115,7 @@ STORIES: tuple[Callable[[Till], Awaitable[Handle]], ...] = (
 
 async def record_payments(address: str) -> None:
     """Play every story to its end and keep its history."""
-    for story in STORIES:
-        with tempfile.TemporaryDirectory() as folder:
-            async with _till(address, Path(folder)) as till:
-                handle = await story(till)
-                with suppress(WorkflowFailureError):
-                    await handle.result()
-                keep(TYPE, story.__name__, (await handle.fetch_history()).to_json())
+    await record_stories(TYPE, STORIES, lambda folder: _till(address, folder))
 
 
 @asynccontextmanager

@@ -9,13 +9,13 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 
 from adapters.objects.store import ObjectStore
 from adapters.products import FuzzyMatcher
@@ -34,7 +34,7 @@ from temporal.provisioning import provision
 from temporal.workers import build_worker
 from tests.fakes import FakeFetcher, FakeReader, MemoryHistory, photo
 from tests.replay.generations import record_generations
-from tests.replay.keeping import HISTORIES, keep
+from tests.replay.keeping import HISTORIES, record_stories
 from tests.replay.news import record_news
 from tests.replay.payments import record_payments
 
@@ -133,12 +133,7 @@ async def record() -> None:
         port = free_port(0, "Temporal", print)
         async with DevServer(program, port=port, log=Path(folder, "temporal.log")) as server:
             await provision(await Client.connect(server.address))
-            for story in STORIES:
-                async with _bench(server.address) as bench:
-                    handle = await story(bench)
-                    with suppress(WorkflowFailureError):
-                        await handle.result()
-                    keep(TYPE, story.__name__, (await handle.fetch_history()).to_json())
+            await record_stories(TYPE, STORIES, lambda _: _bench(server.address))
             await record_payments(server.address)
             await record_news(server.address)
             await record_generations(server.address)
