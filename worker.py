@@ -15,6 +15,7 @@ from temporalio.client import Client
 from activities.ageing import Ageing
 from activities.alerting import Herald
 from activities.briefing.by_model import ModelWriter
+from activities.budget_renewal import BudgetRenewal
 from activities.circuit import PaymentCircuit
 from activities.release import PauseUpkeep
 from activities.webhooks import Courier
@@ -58,6 +59,7 @@ from telemetry import set_up_logging, set_up_tracing
 from temporal.buffer import BufferedHistory
 from temporal.client import connect_when_up
 from temporal.dependencies import TemporalJobs
+from temporal.engine import TemporalEngine
 from temporal.erasure import TenantRunsInTemporal
 from temporal.held import TemporalHeldJobs
 from temporal.interceptors.chain import StepObserver
@@ -189,6 +191,7 @@ def upkeep_parts(
     longest_wait = timedelta(seconds=settings.ageing_seconds)
     courier = Courier(Deliveries(database), webhooks(settings))
     herald = Herald(AlertNotices(database), alert_channels(settings), Severity(settings.alert_severity))
+    renewal = BudgetRenewal(Approvals(database), Budgets(database), TemporalEngine(client))
     ageing = Ageing(Waiting(database), pauses, TemporalQueuedSteps(client), longest_wait)
     return (
         UpkeepPart("rates of paused queues", tick, agreement.follow_rates),
@@ -198,6 +201,7 @@ def upkeep_parts(
         UpkeepPart("watch over incidents", WATCH_INCIDENTS * tick, Incidents(database).watch),
         UpkeepPart("telling of alerts", tick, herald.turn),
         UpkeepPart("payment provider", tick, lambda _: circuit.turn(money)),
+        UpkeepPart("jobs that wait for budgets", tick, renewal.turn),
         UpkeepPart("watch over abuse", WATCH_ABUSE_EVERY, AbuseRecord(database).watch),
         UpkeepPart("removal of what is old", SWEEP_EVERY, Retention(database, retention_days(settings)).sweep),
     )

@@ -76,7 +76,7 @@ class GenerationActivities:
             return Written(draft=kept.model_copy(update={"cached": True, "seconds": 0.0, "used": Used()}))
         standing = await self._budgets.standing(step.tenant_id, datetime.now(UTC))
         if not step.overdraw and (spent := standing.at(1)):
-            return Written(spent=spent)
+            return Written(spent=spent, renewed_at=standing.renewed_at)
         attempt = await self._attempt(step)
         kind = step.order.generation_type
         able = [(each, model) for each in self._models if (model := each.model_for(kind))]

@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 from contracts.values import Instant, RequestBody, WireModel
 
 DAY_SECONDS = 86_400
+SYSTEM = "system"
+"""Who decides when nobody does."""
 MOST_ROUNDS = 20
 """A text that was revised so often is approved or rejected."""
 

@@ -1,18 +1,20 @@
 """Budgets: what a tenant may spend on models in a day of UTC. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from contracts.values import WireModel
+from contracts.approvals import Approval, ApprovalDecision
+from contracts.values import Instant, WireModel
 
 WARN_SHARE = 0.8
 """From this share of a budget on somebody is told."""
 
 
 class BudgetStanding(WireModel):
-    """What a tenant may spend today, None for any amount, and what it has spent."""
+    """What a tenant may spend today, None for any amount, and what it has spent. `renewed_at`: when the day ends."""
 
+    renewed_at: Instant
     tokens: int | None = None
     cost_micros: int | None = None
     used_tokens: int = 0
@@ -46,4 +48,27 @@ class BudgetBook(Protocol):
 
         Raises:
             Unavailable: The database did not answer.
+        """
+
+
+class BudgetWaits(Protocol):
+    """Knows the jobs that wait because their tenant's budget is spent."""
+
+    async def for_budgets(self, limit: int) -> Sequence[Approval]:
+        """Return what waits, without words, at most so much of each tenant, the longest waiting first.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+
+class DecisionTeller(Protocol):
+    """Tells a job what was decided on what it asks."""
+
+    async def decide_approval(self, job_id: str, decision: ApprovalDecision) -> None:
+        """Tell it; the same decision told twice is one.
+
+        Raises:
+            Conflict: The job does not wait for it, or no longer.
+            Unavailable: Temporal or the job's worker did not answer in time; it may have been taken.
         """

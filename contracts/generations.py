@@ -14,7 +14,7 @@ from contracts.approvals import ApprovalStatus, ApprovalWish
 from contracts.generation_kinds import GenerationType
 from contracts.jobs import JobPayload, Progress
 from contracts.personal import PERSONAL
-from contracts.values import WireModel
+from contracts.values import Instant, WireModel
 
 MOST_TOKENS = 16_384
 USUAL_TOKENS = 1_500
@@ -245,6 +245,8 @@ class Written(WireModel):
 
     draft: Draft | None = None
     spent: str | None = None
+    renewed_at: Instant | None = None
+    """When there is a new budget."""
 
 
 class DrawInput(WireModel):

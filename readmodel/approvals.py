@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, exists, select, update
+from sqlalchemy import Row, exists, func, select, update
 
-from contracts.approvals import Approval, ApprovalAsk, ApprovalEnd, ApprovalStatus
+from contracts.approvals import Approval, ApprovalAsk, ApprovalEnd, ApprovalStatus, Subject
 from contracts.errors import NotFound
 from readmodel.database import Database
 from readmodel.documents import document
@@ -18,7 +18,7 @@ _ROW = ApprovalRow.__table__
 
 
 class Approvals:
-    """An `ApprovalBook`, and what is read of it.
+    """An `ApprovalBook` and a `BudgetWaits`, and what is read of them.
 
     Every method raises `Unavailable` when the database did not answer.
     """
@@ -86,6 +86,17 @@ class Approvals:
         async with self._database.read() as connection:
             rows, following = await newest_first(connection, query, limit, cursor)
         return [_approval(row) for row in rows], following
+
+    async def for_budgets(self, limit: int) -> Sequence[Approval]:
+        """Return what waits for budgets, at most so much of each tenant; see `contracts.budgets.BudgetWaits`."""
+        place = func.row_number().over(partition_by=_ROW.c.tenant_id, order_by=(_ROW.c.created_at, _ROW.c.id))
+        waits = exists().where(JobRow.id == _ROW.c.id, STILL_OPEN)
+        asked = (_ROW.c.status == ApprovalStatus.PENDING, _ROW.c.subject == Subject.BUDGET, waits)
+        placed = select(_ROW, place.label("place")).where(*asked).subquery()
+        columns = [placed.c[column.name] for column in _ROW.c]
+        first = select(*columns).where(placed.c.place <= limit).order_by(placed.c.created_at, placed.c.id)
+        async with self._database.read() as connection:
+            return [_approval(row) for row in (await connection.execute(first)).all()]
 
     async def _opened(self, row: Row[Any]) -> Approval:
         vault, closed = self._database.vault, _approval(row)

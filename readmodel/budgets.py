@@ -25,12 +25,13 @@ class Budgets:
             Unavailable: The database did not answer.
         """
         limits = (await self._limits.get(tenant_id)).limits
-        standing = BudgetStanding(tokens=limits.ai_tokens_per_day, cost_micros=limits.ai_cost_micros_per_day)
+        begin = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        end, row = begin + timedelta(days=1), ModelCallRow
+        most = {"tokens": limits.ai_tokens_per_day, "cost_micros": limits.ai_cost_micros_per_day}
+        standing = BudgetStanding(renewed_at=end, **most)
         if standing.unlimited:
             return standing
-        begin = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        row = ModelCallRow
-        of_day = (row.tenant_id == tenant_id, row.at >= begin, row.at < begin + timedelta(days=1))
+        of_day = (row.tenant_id == tenant_id, row.at >= begin, row.at < end)
         async with self._database.read() as connection:
             used = used_of((await connection.execute(select(*sums()).where(COUNTED, *of_day))).one())
         return standing.model_copy(update={"used_tokens": used.tokens, "used_cost_micros": used.cost_micros})

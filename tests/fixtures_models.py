@@ -158,7 +158,7 @@ def run_generations(connect: Connect, providers: Providers) -> RunGenerations:
     """Run a worker of the generations' queue on a database, as `async with run_generations(database, *endpoints):`."""
 
     @asynccontextmanager
-    async def run(database: Database, *endpoints: ModelEndpoint) -> AsyncIterator[None]:
+    async def run(database: Database, *endpoints: ModelEndpoint, **others: object) -> AsyncIterator[None]:
         buffered = BufferedHistory(HistoryWriter(database))
         observer = StepObserver("generations-worker", buffered.put, Tally())
         client = await connect(queue_plugin(providers.blobs, observer, providers.keys))
@@ -168,6 +168,7 @@ def run_generations(connect: Connect, providers: Providers) -> RunGenerations:
                 "models": models,
                 "blobs": providers.blobs,
                 "history": buffered,
+                **others,
             }
             async with build_worker(client, "ai_generation", given, slots=8, drain=timedelta(seconds=1)):
                 yield

@@ -9,11 +9,9 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from activities.approvals import ApprovalActivities
-from contracts.approvals import MOST_ROUNDS, ApprovalAsk, ApprovalDecision, ApprovalEnd, ApprovalStatus, Subject
+from contracts.approvals import MOST_ROUNDS, SYSTEM, ApprovalAsk, ApprovalDecision, ApprovalEnd, ApprovalStatus, Subject
 from contracts.jobs import JobHeader
 from contracts.policies import CONTROL
-
-SYSTEM = "system"
 
 
 class ApprovalGate:

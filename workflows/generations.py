@@ -1,6 +1,6 @@
 """Generation job: the text, its picture, and where it is wanted somebody's approval, round after round."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -72,18 +72,17 @@ class GenerationWorkflow(JobWorkflow):
             if written.draft:
                 self.advance(f"the text is written, by {written.draft.model}")
                 return written.draft
-            overdraw = await self._may_overdraw(written.spent or "")
+            overdraw = await self._may_overdraw(written.spent or "", written.renewed_at or workflow.now())
 
-    async def _may_overdraw(self, spent: str) -> bool:
-        """Return True when somebody approves it, and False at midnight, when there is a new budget.
+    async def _may_overdraw(self, spent: str, renewed_at: datetime) -> bool:
+        """Return True when somebody approves it, and False when there is a new budget, or a larger one.
 
         Raises:
             ApplicationError: Somebody rejected it.
         """
         self.note("approval_requested", f"today's budget is spent ({spent}): waits for approval, or for tomorrow")
-        tomorrow = (workflow.now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         words = f"that it goes on although today's budget is spent ({spent}); tomorrow it goes on by itself"
-        decided = await self._gate.decision(self._header, Subject.BUDGET, tomorrow, timedelta(days=1), message=words)
+        decided = await self._gate.decision(self._header, Subject.BUDGET, renewed_at, timedelta(days=1), message=words)
         if decided.decision is ApprovalStatus.REJECTED:
             raise ApplicationError(f"not approved: rejected by {decided.actor}", type=NOT_APPROVED, non_retryable=True)
         return decided.decision is ApprovalStatus.APPROVED

@@ -3,10 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.client import Client
 
+from activities.budget_renewal import BudgetRenewal
+from contracts.budgets import BudgetStanding
+from contracts.generation_kinds import GenerationType
+from contracts.generation_ports import CallState, ModelCall
+from readmodel.approvals import Approvals
+from readmodel.budgets import Budgets
+from readmodel.database import Database
+from readmodel.model_calls import ModelCalls
+from temporal.engine import TemporalEngine
 from tests.endpoints.test_jobs import ended, new_key
 from tests.fixtures_models import Emulator, RunGenerations
 from tests.fixtures_queue import Api, RunSystem
@@ -20,9 +31,9 @@ def desk(model_emulator: Emulator, run_generations: RunGenerations, run_system: 
     """Workers of both queues on the emulator's model that always answers, as `async with desk(api):`."""
 
     @asynccontextmanager
-    async def run(api: Api) -> AsyncIterator[None]:
+    async def run(api: Api, **others: object) -> AsyncIterator[None]:
         database = api.services.database
-        async with run_generations(database, model_emulator.endpoint("fine")), run_system(database):
+        async with run_generations(database, model_emulator.endpoint("fine"), **others), run_system(database):
             yield
 
     return run
@@ -164,8 +175,8 @@ async def test_a_spent_budget_is_told_at_80_percent_and_asks_the_platform_at_100
 
     async with desk(api):
         first = await ended(api, await submit(api, plain))  # 120 tokens
-        alerts = (await api.http.get("/v1/alerts?kind=ai_budget")).json()["items"]
         second = await ended(api, await submit(api, plain))  # begins below the budget, and overdraws it
+        alerts = (await api.http.get("/v1/alerts?kind=ai_budget")).json()["items"]
         third = await submit(api, plain)
         budget = await asked(api, third)
         why = (await api.http.get(f"/v1/jobs/{third}/explain")).json()["summary"]
@@ -180,10 +191,75 @@ async def test_a_spent_budget_is_told_at_80_percent_and_asks_the_platform_at_100
         rejected = await ended(api, fourth)
 
     assert (first["status"], second["status"]) == ("completed", "completed")
-    assert "120 of 150 tokens" in alerts[0]["message"]
+    assert [alert["count"] for alert in alerts] == [2], "it is told once a day, however many jobs see it"
+    assert "240 of 150 tokens" in alerts[0]["message"]
     assert (budget["subject"], budget["draft"]) == ("budget", None)
     assert budget["expiresAt"].endswith("T00:00:00.000Z")
     assert "240 of 150 tokens" in why
     assert (refused.status_code, revised[0], approved[0]) == (403, 409, 200)
     assert (done["status"], done["result"]["approvalStatus"]) == ("completed", None)
     assert (rejected["status"], rejected["error"]["type"]) == ("failed", "NotApproved")
+
+
+class LateInTheDay:
+    """The budgets as they are two seconds before midnight, whenever they are asked for first."""
+
+    def __init__(self, budgets: Budgets) -> None:
+        self._budgets = budgets
+        self._ahead: timedelta | None = None
+
+    async def standing(self, tenant_id: str, now: datetime) -> BudgetStanding:
+        """Return where a tenant stands by that clock; its midnight is told by ours."""
+        if self._ahead is None:
+            midnight = (await self._budgets.standing(tenant_id, now)).renewed_at
+            self._ahead = midnight - timedelta(seconds=2) - now
+        found = await self._budgets.standing(tenant_id, now + self._ahead)
+        return found.model_copy(update={"renewed_at": found.renewed_at - self._ahead})
+
+
+async def test_a_job_that_waits_for_its_budget_goes_on_at_midnight(api: Api, desk: Any) -> None:
+    plain = {key: ASKING[key] for key in ("generationType", "parameters")}
+    database = api.services.database
+    await spend(database, 200)
+    await api.http.put("/v1/tenants/acme/limits", json={"aiTokensPerDay": 150})
+
+    async with desk(api, budgets=LateInTheDay(Budgets(database))):
+        job_id = await submit(api, plain)
+        job = await ended(api, job_id)
+
+    assert (job["status"], job["result"]["content"]["headline"]) == ("completed", "Prickly and proud")
+    assert (job["approval"]["subject"], job["approval"]["status"]) == ("budget", "expired")
+
+
+async def test_jobs_that_wait_for_their_budget_go_on_when_it_is_raised_and_no_others_do(
+    api: Api, client: Client, desk: Any
+) -> None:
+    database, plain = api.services.database, {key: ASKING[key] for key in ("generationType", "parameters")}
+
+    async with desk(api):
+        made = await submit(api, ASKING)
+        await asked(api, made)
+        await api.http.put("/v1/tenants/acme/limits", json={"aiTokensPerDay": 100})
+        waits = [await submit(api, plain) for _ in range(2)]
+        for job_id in waits:
+            await asked(api, job_id)
+        renewal = BudgetRenewal(Approvals(database), Budgets(database), TemporalEngine(client))
+        too_early = await renewal.turn(datetime.now(UTC))
+        await api.http.put("/v1/tenants/acme/limits", json={"aiTokensPerDay": 100_000})
+        woken = await renewal.turn(datetime.now(UTC))
+        done = [await ended(api, job_id) for job_id in waits]
+        still = await waiting(api)
+
+    assert (too_early, woken) == (0, 2)
+    assert [(job["status"], job["approval"]["status"]) for job in done] == [("completed", "withdrawn")] * 2
+    assert still == [made]
+
+
+async def spend(database: Database, tokens: int) -> None:
+    """Note that acme's models took so many tokens today."""
+    call = ModelCall(
+        key="earlier", job_id="acme:ai_generation:earlier", tenant_id="acme", at=datetime.now(UTC),
+        generation_type=GenerationType.BLOG_POST, provider="fine", model="fine", input_tokens=tokens, output_tokens=0,
+        cost_micros=0, state=CallState.DONE,
+    )  # fmt: skip
+    await ModelCalls(database).note(call)
