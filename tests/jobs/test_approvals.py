@@ -105,6 +105,60 @@ async def test_a_rejected_text_ends_its_job_as_failed_and_what_waits_for_it_does
     assert cancelled["status"] == "cancelled"
 
 
+PUBLISHING = {
+    "name": "approve, then publish",
+    "jobs": [
+        {"ref": "copy", "jobType": "ai_generation", "payload": ASKING},
+        {
+            "ref": "post",
+            "jobType": "ai_generation",
+            "payload": {
+                "generationType": "social_content",
+                "output": "text",
+                "parameters": {"prompt": "Announce: {{copy.result.content.headline}}"},
+            },
+        },
+    ],
+}
+"""The second job stands for one that publishes: it takes its words from the first one's result."""
+
+
+async def flow_over(api: Api, flow_id: str) -> dict[str, Any]:
+    async with asyncio.timeout(60):
+        while (flow := (await api.http.get(f"/v1/flows/{flow_id}")).json())["status"] in {"pending", "processing"}:
+            await asyncio.sleep(0.05)
+    return {"status": flow["status"], "jobs": {job["ref"]: job["status"] for job in flow["jobs"]}}
+
+
+async def test_a_flow_publishes_what_was_approved_after_its_revisions_and_nothing_that_was_rejected(
+    api: Api, desk: Any, model_emulator: Emulator
+) -> None:
+    def announced(requests: list[dict[str, Any]]) -> int:
+        return sum(request["messages"][-1]["content"].startswith("Announce: Prickly and proud") for request in requests)
+
+    before = announced(await model_emulator.asked("fine"))
+    async with desk(api):
+        flow = (await api.http.post("/v1/flows", json=PUBLISHING)).json()
+        await asked(api, flow["jobs"]["copy"])
+        await decide(api, flow["jobs"]["copy"], "revision", notes="Name the five litres")
+        await asked(api, flow["jobs"]["copy"], 2)
+        waits = (await api.http.get(f"/v1/jobs/{flow['jobs']['post']}")).json()["status"]
+        too_early = announced(await model_emulator.asked("fine")) - before
+        await decide(api, flow["jobs"]["copy"], "approved")
+        published = await flow_over(api, flow["id"])
+        once = announced(await model_emulator.asked("fine")) - before
+        other = (await api.http.post("/v1/flows", json=PUBLISHING)).json()
+        await asked(api, other["jobs"]["copy"])
+        await decide(api, other["jobs"]["copy"], "rejected")
+        rejected = await flow_over(api, other["id"])
+        still_once = announced(await model_emulator.asked("fine")) - before
+
+    assert (waits, too_early) == ("pending", 0)
+    assert published == {"status": "completed", "jobs": {"copy": "completed", "post": "completed"}}
+    assert rejected == {"status": "failed", "jobs": {"copy": "failed", "post": "cancelled"}}
+    assert (once, still_once) == (1, 1)
+
+
 async def test_who_must_decide_is_reminded_and_nobody_in_time_ends_it(api: Api, desk: Any) -> None:
     hurry = ASKING | {"approval": {"remindAfterSeconds": 1, "expiresAfterSeconds": 3}}
 
