@@ -95,7 +95,8 @@ class GenerationActivities:
     async def draw(self, step: DrawInput) -> Drawing:
         """Have the picture drawn by the first provider that draws, and keep it like an upload; without one say so.
 
-        The picture's key is the hash of its bytes. A second run draws another one: the first is lost, and in the book.
+        A second run gives the picture that the first one has stored; one that was drawn and not stored is lost, and in
+        the book.
 
         Raises:
             As for the text.
@@ -104,15 +105,39 @@ class GenerationActivities:
         able = [(each, each.image_model) for each in self._models if each.image_model]
         if not able:
             return Drawing(note=NOBODY_DRAWS, used=await attempt.used())
+        own, shared = _step_key(step), _picture_key(step, [(each.name, model) for each, model in able])
 
         async def ask(provider: ModelProvider, model: str) -> Drawing:
             began = time.monotonic()
-            picture = await attempt.drawn(provider, model, step.prompt)
-            asset = await self._kept(step.tenant_id, picture)
-            return Drawing(asset=asset, model=model, seconds=time.monotonic() - began)
+            picture, cost = await attempt.drawn(provider, model, step.prompt)
+            drawing = Drawing(asset=_asset(picture, cost), model=model, seconds=time.monotonic() - began)
+            for key in (own, shared) if step.order.cache else (own,):  # before its file: one that is there is found
+                await self._keep_drawing(step.tenant_id, key, drawing)
+            await self._blobs.put(upload_key(step.tenant_id, _sha256(picture)), picture.data)
+            return drawing
 
-        drawing = await self._by_the_first(able, ask)
+        drawing = await self._drawn_before(step, own, shared) or await self._by_the_first(able, ask)
         return drawing.model_copy(update={"used": await attempt.used()})
+
+    async def _drawn_before(self, step: DrawInput, own: str, shared: str) -> Drawing | None:
+        """Return what this step drew before its worker was lost, or where it is wanted what another job drew."""
+        if found := await self._stored(step.tenant_id, own):
+            return found
+        found = await self._stored(step.tenant_id, shared) if step.order.cache else None
+        if found is None or found.asset is None:
+            return None
+        free = found.asset.model_copy(update={"cost_micros": 0})
+        return found.model_copy(update={"asset": free, "cached": True, "seconds": 0.0})
+
+    async def _stored(self, tenant_id: str, key: str) -> Drawing | None:
+        """Return a picture whose file is there."""
+        found = await self._drafts.find_drawing(tenant_id, key)
+        there = found and found.asset and await self._blobs.exists(upload_key(tenant_id, found.asset.upload_id))
+        return found if there else None
+
+    async def _keep_drawing(self, tenant_id: str, key: str, drawing: Drawing) -> None:
+        with suppress(Unavailable):  # it is paid for, and given now
+            await self._drafts.keep_drawing(tenant_id, key, drawing)
 
     async def _attempt(self, step: WriteInput | DrawInput) -> Attempt:
         attempt = Attempt(step.job_id, step.tenant_id, step.order.generation_type, self._usage, self._told)
@@ -164,18 +189,6 @@ class GenerationActivities:
         said = {"provider": provider.name, "model": model, "repaired": repaired, "shortened": shorter}
         return Draft(text=text, content=content, cut=not answer.whole, seconds=seconds, **said)
 
-    async def _kept(self, tenant_id: str, picture: Picture) -> Asset:
-        sha256 = hashlib.sha256(picture.data).hexdigest()
-        await self._blobs.put(upload_key(tenant_id, sha256), picture.data)
-        width, height = picture.size_px or (None, None)
-        return Asset(
-            upload_id=sha256,
-            content_type=picture.content_type,
-            size_bytes=len(picture.data),
-            width_px=width,
-            height_px=height,
-        )
-
     async def _warn(self, tenant_id: str) -> None:
         """Tell that most of a budget is used; a text that is paid for is not lost because that cannot be told."""
         now = datetime.now(UTC)
@@ -194,8 +207,38 @@ def _key_of(step: WriteInput, models: Sequence[ModelProvider]) -> str:
     wanted = step.order.model_dump(mode="json", exclude={"cache", "approval", "space_id", "pictures"})
     asked = [(each.name, each.model_for(step.order.generation_type)) for each in models]
     revisions = [revision.model_dump() for revision in step.revisions]
-    told = json.dumps([step.tenant_id, wanted, revisions, asked], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
+    return _hash([step.tenant_id, wanted, revisions, asked])
+
+
+def _step_key(step: DrawInput) -> str:
+    """Return the hash of a step, whichever its attempt."""
+    info = activity.info()
+    return _hash([step.tenant_id, "step", step.job_id, info.workflow_run_id, info.activity_id])
+
+
+def _picture_key(step: DrawInput, asked: Sequence[tuple[str, str]]) -> str:
+    """Return the hash of all that a picture depends on."""
+    return _hash([step.tenant_id, "picture", step.prompt, asked])
+
+
+def _hash(told: object) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(picture: Picture) -> str:
+    return hashlib.sha256(picture.data).hexdigest()
+
+
+def _asset(picture: Picture, cost_micros: int | None) -> Asset:
+    width, height = picture.size_px or (None, None)
+    return Asset(
+        upload_id=_sha256(picture),
+        content_type=picture.content_type,
+        size_bytes=len(picture.data),
+        width_px=width,
+        height_px=height,
+        cost_micros=cost_micros,
+    )
 
 
 class Unusable(Rejected):

@@ -84,11 +84,12 @@ class Attempt:
         finally:
             live.tell()
 
-    async def drawn(self, provider: ModelProvider, model: str, prompt: str) -> Picture:
-        """Ask for a picture; see `ModelProvider.draw`."""
+    async def drawn(self, provider: ModelProvider, model: str, prompt: str) -> tuple[Picture, int | None]:
+        """Ask for a picture; see `ModelProvider.draw`. With it comes what it cost, None when its model has no price."""
         call = self._line(provider, model, tokens_in(len(prompt)), 0, pictures=1)
         ask = provider.draw(self._tenant_id, model, prompt)
-        return await self._noted(provider, call, None, lambda: ask, pictures=1)
+        picture = await self._noted(provider, call, None, lambda: ask, pictures=1)
+        return picture, self._calls[-1].cost_micros
 
     async def _noted(
         self,

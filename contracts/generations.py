@@ -132,7 +132,7 @@ class GenerationInput(JobPayload):
     )
 
     cache: bool = Field(
-        default=False, description="a text that was written for the very same order within 30 days is given again"
+        default=False, description="what was made for the very same order within 30 days is given again"
     )
     approval: ApprovalWish | None = Field(
         default=None, description="given, also as {}: the result waits until somebody has approved it"
@@ -157,6 +157,9 @@ class Asset(WireModel):
     size_bytes: int
     width_px: int | None = None
     height_px: int | None = None
+    cost_micros: int | None = Field(
+        default=None, description="millionths of a dollar; in `used` as well. null: its model has no price"
+    )
 
 
 class Used(WireModel):
@@ -190,6 +193,7 @@ class ProcessingMetadata(WireModel):
     cut: bool = Field(default=False, description="a free text ends where maxTokens ended it")
     cached: bool = Field(default=False, description="the text is an earlier one, and no model was asked for it")
     image_model: str | None = None
+    image_cached: bool = Field(default=False, description="the picture is an earlier one, and no model drew it")
     notes: tuple[str, ...] = Field(default=(), description="what could not be done, and why")
 
 
@@ -265,6 +269,7 @@ class Drawing(WireModel):
     model: str | None = None
     seconds: float = 0.0
     note: str | None = None
+    cached: bool = False
     used: Used = Used()
 
 
@@ -284,6 +289,7 @@ def result_of(
         cut=draft.cut,
         cached=draft.cached,
         image_model=drawing.model if drawing else None,
+        image_cached=bool(drawing and drawing.cached),
         notes=(drawing.note,) if drawing and drawing.note else (),
     )
     return GenerationResult(

@@ -1,4 +1,4 @@
-"""Texts of models that are given again for the very same order; sealed, each for its tenant."""
+"""Texts and pictures of models that are given again for the very same order; sealed, each for its tenant."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from contracts.errors import NotFound
-from contracts.generations import Draft
+from contracts.generations import Draft, Drawing
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.rows import insert_into
@@ -25,25 +25,35 @@ class KeptDrafts:
 
     async def find(self, tenant_id: str, key: str) -> Draft | None:
         """Return the text that the tenant got for this; None when it got none, or it is forgotten."""
-        async with self._database.read() as connection:
-            sealed = await connection.scalar(select(KeptDraftRow.draft).where(KeptDraftRow.id == key))
-        if sealed is None:
-            return None
-        try:
-            return Draft.model_validate_json(await self._database.vault.open(tenant_id, _place(key), sealed))
-        except NotFound:  # of another tenant, or its key was destroyed
-            return None
+        kept = await self._find(tenant_id, key, f"draft of {key}")
+        return None if kept is None else Draft.model_validate_json(kept)
 
     async def keep(self, tenant_id: str, key: str, draft: Draft) -> None:
         """Keep a text in the place of an earlier one."""
+        await self._keep(tenant_id, key, f"draft of {key}", draft.model_dump_json())
+
+    async def find_drawing(self, tenant_id: str, key: str) -> Drawing | None:
+        """Return the picture that the tenant got for this; None as for a text. Its file may be gone meanwhile."""
+        kept = await self._find(tenant_id, key, f"drawing of {key}")
+        return None if kept is None else Drawing.model_validate_json(kept)
+
+    async def keep_drawing(self, tenant_id: str, key: str, drawing: Drawing) -> None:
+        """Keep a picture in the place of an earlier one; its file is an upload."""
+        await self._keep(tenant_id, key, f"drawing of {key}", drawing.model_dump_json())
+
+    async def _find(self, tenant_id: str, key: str, place: str) -> str | None:
+        async with self._database.read() as connection:
+            sealed = await connection.scalar(select(KeptDraftRow.draft).where(KeptDraftRow.id == key))
+        try:
+            return None if sealed is None else await self._database.vault.open(tenant_id, place, sealed)
+        except NotFound:  # of another tenant, or its key was destroyed
+            return None
+
+    async def _keep(self, tenant_id: str, key: str, place: str, text: str) -> None:
         sealer = await self._database.vault.sealer([tenant_id])
-        sealed = sealer.seal(tenant_id, _place(key), draft.model_dump_json())
+        sealed = sealer.seal(tenant_id, place, text)
         values = {"id": key, "tenant_id": tenant_id, "created_at": self._clock(), "draft": sealed}
         async with self._database.write() as connection:
             insert = insert_into(connection, KeptDraftRow)
             newer = {name: insert.excluded[name] for name in ("created_at", "draft")}
             await connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=newer), values)
-
-
-def _place(key: str) -> str:
-    return f"draft of {key}"

@@ -1,4 +1,4 @@
-"""Texts of models that are given again for the very same order."""
+"""Texts and pictures of models that are given again for the very same order."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from readmodel.tables.base import Base
 
 
 class KeptDraftRow(Base):
-    """One text. `id`: hash of what was asked, with the tenant in it. `draft` is sealed."""
+    """One of them. `id`: hash of what was asked, with the tenant in it. `draft` is sealed."""
 
     __tablename__ = "kept_drafts"
 

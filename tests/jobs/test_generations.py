@@ -2,16 +2,20 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from adapters.objects.store import ObjectStore
+from contracts.errors import Unavailable
 from contracts.model_endpoints import ModelEndpoint
 from contracts.values import upload_key
 from dev.model import LocalModel
+from readmodel.budgets import Budgets
 from readmodel.model_calls import ModelCalls
 from tests.endpoints.test_jobs import ended
-from tests.fixtures_models import Emulator, RunGenerations, local_endpoint
+from tests.fixtures_models import PRICES, Emulator, RunGenerations, local_endpoint
 from tests.fixtures_queue import Api, Providers
 
 BRIEF = {"prompt": "Five litres of soil for cacti, without peat"}
@@ -166,6 +170,53 @@ async def test_a_design_is_drawn_where_somebody_draws_and_kept_like_an_upload(
     assert job["result"]["processingMetadata"]["imageModel"] == "painter"
     assert (undrawn["status"], undrawn["result"]["generatedAssets"]) == ("completed", [])
     assert "image_model" in undrawn["result"]["processingMetadata"]["notes"][0]
+
+
+class StoresAndDies(ObjectStore):
+    """A store whose client is lost, once, after it has stored an upload."""
+
+    lost = False
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Store it, and the first time never say so.
+
+        Raises:
+            Unavailable: The first time.
+        """
+        await super().put(key, data)
+        if "/uploads/" in key and not self.lost:
+            self.lost = True
+            msg = "the answer of the store was lost"
+            raise Unavailable(msg)
+
+
+async def test_a_picture_is_paid_for_once_counted_in_the_budget_and_given_again_where_that_is_wanted(
+    api: Api, model_emulator: Emulator, run_generations: RunGenerations
+) -> None:
+    design = {"generationType": "merchandise_design", "parameters": BRIEF, "cache": True}
+    prices = {"designer": PRICES, "painter": {"picture": "0.04"}}
+    designer = model_emulator.endpoint("designer", image_model="painter", prices=prices)
+    database, before = api.services.database, len(await model_emulator.asked("painter"))
+
+    async with run_generations(database, designer, blobs=StoresAndDies("memory://")):
+        first = await ended(api, await submit(api, design))
+        again = await ended(api, await submit(api, design))
+        standing = await of_today(api)
+        anew = await ended(api, await submit(api, design | {"cache": False}))
+
+    used = [job["result"]["processingMetadata"]["used"] for job in (first, again, anew)]
+    assert (first["attempts"], len(await model_emulator.asked("painter")) - before) == (2, 2)
+    assert [job["result"]["generatedAssets"][0]["costMicros"] for job in (first, again, anew)] == [40_000, 0, 40_000]
+    assert (used[0]["calls"], used[0]["lostCalls"], used[1]["costMicros"]) == (2, 0, 0)
+    assert 40_000 < used[0]["costMicros"] == standing < 41_000
+    assert again["result"]["generatedAssets"][0]["uploadId"] == first["result"]["generatedAssets"][0]["uploadId"]
+    assert [job["result"]["processingMetadata"]["imageCached"] for job in (first, again, anew)] == [False, True, False]
+
+
+async def of_today(api: Api) -> int:
+    """Return the millionths of a dollar that count in acme's budget."""
+    await api.http.put("/v1/tenants/acme/limits", json={"aiCostMicrosPerDay": 10_000_000})
+    return (await Budgets(api.services.database).standing("acme", datetime.now(UTC))).used_cost_micros
 
 
 async def test_the_same_order_is_given_again_where_that_is_wanted_and_never_to_others(
