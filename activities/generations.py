@@ -116,7 +116,10 @@ class GenerationActivities:
             await self._blobs.put(upload_key(step.tenant_id, _sha256(picture)), picture.data)
             return drawing
 
-        drawing = await self._drawn_before(step, own, shared) or await self._by_the_first(able, ask)
+        drawing = await self._drawn_before(step, own, shared)
+        if drawing is None:
+            drawing = await self._by_the_first(able, ask)
+            await self._warn(step.tenant_id)
         return drawing.model_copy(update={"used": await attempt.used()})
 
     async def _drawn_before(self, step: DrawInput, own: str, shared: str) -> Drawing | None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,7 +178,7 @@ class StoresAndDies(ObjectStore):
 
     lost = False
 
-    async def put(self, key: str, data: bytes) -> None:
+    async def put(self, key: str, data: bytes | Path) -> None:
         """Store it, and the first time never say so.
 
         Raises:
