@@ -58,12 +58,15 @@ def tokens_of(entry: StoredEvent, *, may_read: bool) -> dict[str, Any]:
 
 
 def messages(entry: StoredEvent, error: JobFailure | None, *, may_read: bool) -> bytes:
-    """Return an event as the stream of all jobs tells it: a job's end is two messages, and the last carries the id."""
+    """Return an event as the stream of all jobs tells it: a job's end is two messages, and the last carries the id.
+
+    It tells no payload, no result, and so no text as it is written either: that is for who follows the one job.
+    """
     job = {"jobId": entry.job_id, "jobType": entry.job_type, "tenantId": entry.tenant_id}
     if entry.event.kind == "progress":
         return message("progress", entry.event.details | job, entry.id)
     if entry.event.kind == "tokens":
-        return message("tokens", job | tokens_of(entry, may_read=may_read), entry.id)
+        return message("tokens", job | tokens_of(entry, may_read=False), entry.id)
     if entry.status is None:
         return message("log", job | log_of(entry, may_read=may_read), entry.id)
     if not entry.status.ended:

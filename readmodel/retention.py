@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from contracts.jobs import JobStatus
@@ -13,10 +13,12 @@ from readmodel.database import Database
 from readmodel.intake import Intake
 from readmodel.rollups import Grain, fold_minutes
 from readmodel.tables import (
+    LIVE_TEXT,
     AlertRow,
     Base,
     JobCountRow,
     JobDurationRow,
+    JobEventRow,
     JobRow,
     KeptDraftRow,
     ModelCallRow,
@@ -40,6 +42,10 @@ TOMBSTONES_KEPT = timedelta(days=60)
 ALERTS_KEPT = timedelta(days=90)
 """After somebody acknowledged them, or they were over."""
 
+LIVE_TEXT_KEPT = timedelta(hours=1)
+"""Pieces of a text as it was written: who follows the job has read them, and the whole text is in its result."""
+PIECES_AT_ONCE = 10
+"""Times as many pieces as other rows go in one sweep: a text has dozens."""
 DRAFTS_KEPT = timedelta(days=30)
 """Texts that are given again for the very same order."""
 MODEL_CALLS_KEPT = timedelta(days=400)
@@ -86,6 +92,8 @@ class Retention:
         removed += await self._delete_some(WebhookDeliveryRow, WebhookDeliveryRow.id, told, limit)
         heard = ProviderEventRow.received_at < now - PROVIDER_EVENTS_KEPT
         removed += await self._delete_some(ProviderEventRow, ProviderEventRow.id, heard, limit)
+        pieces = and_(LIVE_TEXT, JobEventRow.at < now - LIVE_TEXT_KEPT)
+        removed += await self._delete_some(JobEventRow, JobEventRow.id, pieces, PIECES_AT_ONCE * limit)
         drafts = KeptDraftRow.created_at < now - DRAFTS_KEPT
         removed += await self._delete_some(KeptDraftRow, KeptDraftRow.id, drafts, limit)
         calls = ModelCallRow.at < now - MODEL_CALLS_KEPT
@@ -139,7 +147,7 @@ class Retention:
                 folded += await fold_minutes(connection, table, min(oldest + _STRETCH, hour_ends, before))
 
     async def _delete_some(
-        self, table: type[Base], key: InstrumentedAttribute[str], condition: ColumnElement[bool], limit: int
+        self, table: type[Base], key: InstrumentedAttribute[Any], condition: ColumnElement[bool], limit: int
     ) -> int:
         some = select(key).where(condition).limit(limit)
         async with self._database.write() as connection:

@@ -22,7 +22,16 @@ from readmodel.tables.control import (
 from readmodel.tables.erasures import ErasureRow
 from readmodel.tables.generations import ModelCallRow
 from readmodel.tables.intake import IdempotencyKeyRow, OutboxRow
-from readmodel.tables.jobs import STILL_OPEN, FlowRow, JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
+from readmodel.tables.jobs import (
+    LIVE_TEXT,
+    STILL_OPEN,
+    FlowRow,
+    JobDependencyRow,
+    JobEventRow,
+    JobRow,
+    JobTagRow,
+    RemovedJobRow,
+)
 from readmodel.tables.kept_drafts import KeptDraftRow
 from readmodel.tables.keys import TenantKeyRow
 from readmodel.tables.payments import (
@@ -37,6 +46,7 @@ from readmodel.tables.statistics import JobCountRow, JobDurationRow
 from readmodel.tables.webhooks import WebhookDeliveryRow, WebhookRow
 
 __all__ = [
+    "LIVE_TEXT",
     "SCHEMA",
     "STILL_OPEN",
     "AlertNoticeRow",

@@ -10,6 +10,8 @@ from readmodel.tables.base import Base, BigId
 
 STILL_OPEN = text("status NOT IN ('completed', 'failed', 'cancelled')")
 """Condition of the index of open jobs. A query uses that index only when it says exactly the same."""
+LIVE_TEXT = text("kind = 'tokens'")
+"""Condition of the index of pieces of texts as they were written."""
 
 
 class JobRow(Base):
@@ -126,7 +128,12 @@ class JobEventRow(Base):
     """
 
     __tablename__ = "job_events"
-    __table_args__ = (UniqueConstraint("job_id", "key"), Index(None, "job_id", "id"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("job_id", "key"),
+        Index(None, "job_id", "id"),
+        Index("ix_job_events_live", "at", postgresql_where=LIVE_TEXT, sqlite_where=LIVE_TEXT),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     job_id: Mapped[str]

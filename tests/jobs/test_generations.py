@@ -1,6 +1,7 @@
 """The generation job's story: on the small real model, and on an emulator of OpenAI's API for what goes wrong."""
 
 import asyncio
+import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from contracts.values import upload_key
 from dev.model import LocalModel
 from readmodel.budgets import Budgets
 from readmodel.model_calls import ModelCalls
-from tests.endpoints.test_jobs import ended
+from tests.endpoints.test_jobs import ended, new_key
 from tests.fixtures_models import PRICES, Emulator, RunGenerations, local_endpoint
 from tests.fixtures_queue import Api, Providers
 
@@ -61,6 +62,29 @@ async def test_a_real_model_writes_a_text_that_is_heard_as_it_is_written_and_its
     events = (await api.http.get(f"/v1/jobs/{job['id']}/events", params={"limit": 200})).json()["items"]
     told = "".join(event["message"] for event in events if event["kind"] == "tokens")
     assert told.strip() == result["generatedText"]
+
+
+async def test_who_may_not_read_payloads_hears_that_a_text_is_written_and_no_word_of_it(
+    api: Api, model_emulator: Emulator, run_generations: RunGenerations
+) -> None:
+    job = await done(api, run_generations, COPY, model_emulator.endpoint("fine"))
+    path = f"/v1/jobs/{job['id']}/stream"
+
+    own = (await api.http.get(path)).text
+    async with api.with_key(await new_key(api, "acme", "viewer")) as viewer:
+        seen = (await viewer.get(path)).text
+        events = (await viewer.get(f"/v1/jobs/{job['id']}/events", params={"limit": 200})).text
+    async with asyncio.timeout(30), api.http.stream("GET", "/v1/stream", headers={"Last-Event-ID": "0"}) as answer:
+        of_all = ""
+        async for line in answer.aiter_lines():
+            of_all += line
+            if line == "event: result":
+                break
+
+    assert "Prickly and proud" in json.dumps(job["result"])
+    assert "Prickly" in own
+    assert all("event: tokens" in told and "redacted" in told for told in (seen, of_all))
+    assert all("Prickly" not in told for told in (seen, events, of_all))
 
 
 async def test_without_a_provider_the_job_says_what_to_set_and_goes_on_when_it_is_set(

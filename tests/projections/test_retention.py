@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from config import Settings
+from contracts.history import JobChange, JobEvent
 from contracts.jobs import JobHeader, JobStatus
 from readmodel.columns import utc_now
 from readmodel.database import Database
@@ -15,7 +16,15 @@ from readmodel.intake import Intake
 from readmodel.jobs import JobQueries
 from readmodel.retention import DEFAULT_DAYS, Retention
 from readmodel.rollups import Grain
-from readmodel.tables import AlertRow, JobCountRow, JobDurationRow, ProviderEventRow, RemovedJobRow, TenantLimitsRow
+from readmodel.tables import (
+    AlertRow,
+    JobCountRow,
+    JobDurationRow,
+    JobEventRow,
+    ProviderEventRow,
+    RemovedJobRow,
+    TenantLimitsRow,
+)
 from tests.projections.samples import NOON, make_header, tell
 from worker import retention_days
 
@@ -185,6 +194,25 @@ async def test_tombstones_settled_alerts_and_provider_news_go_in_the_end(
         alerts = (await connection.scalars(select(AlertRow.id))).all()
         events = (await connection.scalars(select(ProviderEventRow.id))).all()
     assert (set(buried), set(alerts), events, removed) == ({"1", "59"}, {"open", "late"}, ["evt_89"], 4)
+
+
+async def test_pieces_of_a_text_go_after_an_hour_and_what_else_happened_stays(
+    database: Database, history: HistoryWriter, retention: Retention
+) -> None:
+    header = make_header("long")
+    pieces = tuple(
+        JobEvent(key=f"tokens:{minutes}", at=NOW - timedelta(minutes=minutes), kind="tokens", message="Soil")
+        for minutes in (59, 61, 200)
+    )
+    names = {"job_id": header.id, "tenant_id": header.tenant_id, "job_type": header.job_type, "header": header}
+    await history.apply([tell(header, 0, header=header), JobChange(**names, at=NOW, events=pieces)])
+
+    removed = await retention.sweep(NOW)
+
+    async with database.read() as connection:
+        kept = (await connection.scalars(select(JobEventRow.key).where(JobEventRow.kind == "tokens"))).all()
+        others = await connection.scalar(select(func.count()).where(JobEventRow.kind != "tokens"))
+    assert (removed, kept, bool(others)) == (2, ["tokens:59"], True)
 
 
 def _alert(an_id: str, acknowledged_days_ago: int | None) -> dict[str, Any]:
