@@ -31,6 +31,7 @@ from contracts.values import ALL_TENANTS
 from readmodel.dead_letters import DeadFilter
 from readmodel.filters import JobFilter
 from readmodel.jobs import Detail, JobQueries
+from readmodel.sorting import JobSort
 from temporal.engine import TemporalEngine
 from temporal.registry import JobType, find_job_type
 
@@ -84,11 +85,18 @@ class QueueService:
         return _shown(caller, await self._lookup.find(caller, job_id))
 
     async def list_jobs(
-        self, caller: Caller, wanted: JobFilter, limit: int, cursor: str | None, detail: Detail = Detail.ALL
+        self,
+        caller: Caller,
+        wanted: JobFilter,
+        limit: int,
+        cursor: str | None,
+        detail: Detail = Detail.ALL,
+        sort: JobSort = JobSort.NEWEST,
     ) -> Listed:
-        """Return a page of jobs, newest first, their personal fields masked, and the cursor of the next.
+        """Return a page of jobs, newest first by default, their personal fields masked, and the cursor of the next.
 
         Raises:
+            InvalidInput: The cursor is not one of this list in this order.
             Unavailable: The database does not answer.
         """
         caller.must(Right.JOBS_READ)
@@ -97,7 +105,7 @@ class QueueService:
                 return [], None
             wanted = replace(wanted, tenant_id=caller.sees)
         jobs, following = await self._queries.list(
-            wanted, limit, cursor, detail if caller.may(Right.PAYLOADS_READ) else Detail.NONE
+            wanted, limit, cursor, detail if caller.may(Right.PAYLOADS_READ) else Detail.NONE, sort
         )
         return [without_persons(_shown(caller, job)) for job in jobs], following
 

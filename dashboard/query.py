@@ -11,6 +11,7 @@ from contracts.bulk import BulkFilter
 from contracts.errors import InvalidInput
 from contracts.jobs import JobStatus, Priority
 from readmodel.filters import JobFilter
+from readmodel.sorting import JobSort
 from temporal.registry import JOB_TYPES, find_job_type
 
 QUALIFIERS = {
@@ -26,6 +27,7 @@ QUALIFIERS = {
     "parent": "id of the job it came from",
     "correlation": "its correlation id",
     "error": "fingerprint of an error group",
+    "sort": "by a field of jobs, with - the greatest first",
 }
 _ONE = {
     "tenant": "tenant_id",
@@ -38,7 +40,7 @@ _ONE = {
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LONGEST = 500
 
-KindT = TypeVar("KindT", JobStatus, Priority)
+KindT = TypeVar("KindT", JobStatus, Priority, JobSort)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,20 @@ class Search:
             created_after=_before("newer", given["newer"], now),
             q=self.words or None,
         )
+
+    @property
+    def sort(self) -> JobSort:
+        """The order that was asked for; newest first when none was.
+
+        Raises:
+            InvalidInput: There is no such order.
+        """
+        value = _only("sort", self.said.get("sort", ()))
+        return JobSort.NEWEST if value is None else _one_of(JobSort, "sort", value)
+
+    def sorted_by(self, sort: JobSort) -> "Search":
+        """Return the same search in another order."""
+        return self.with_only("sort", () if sort is JobSort.NEWEST else (sort.value,))
 
     def with_only(self, name: str, values: Sequence[str]) -> "Search":
         """Return the search with these values of a qualifier and no others."""
@@ -123,6 +139,7 @@ def completions() -> list[dict[str, str]]:
         "type": list(JOB_TYPES),
         "older": ["10m", "1h", "24h", "7d"],
         "newer": ["10m", "1h", "24h", "7d"],
+        "sort": [sort.value for sort in JobSort],
     }
     known = [{"text": f"{name}:", "note": note} for name, note in QUALIFIERS.items()]
     return known + [

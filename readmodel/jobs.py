@@ -9,12 +9,13 @@ from sqlalchemy import Row, Select, and_, case, exists, func, select, true
 from sqlalchemy.orm import aliased
 
 from contracts.jobs import DependencyEnd, Job, JobFailure, JobStatus
-from readmodel.cursors import from_cursor, from_event_cursor, to_cursor
+from readmodel.cursors import from_event_cursor
 from readmodel.database import Database
 from readmodel.events import StoredEvent, stored_event
 from readmodel.filters import JobFilter
 from readmodel.rows import job_of, opened_job
-from readmodel.search import newest_first
+from readmodel.search import along
+from readmodel.sorting import JobSort, from_sorted_cursor, legs_of, to_sorted_cursor
 from readmodel.tables import STILL_OPEN, JobDependencyRow, JobEventRow, JobRow, OutboxRow
 
 LARGEST_LISTED_RESULT = 32 * 1024
@@ -55,23 +56,36 @@ class JobQueries:
         return None if row is None else await opened_job(self._database.vault, row)
 
     async def list(
-        self, job_filter: JobFilter, limit: int, cursor: str | None = None, detail: Detail = Detail.ALL
+        self,
+        job_filter: JobFilter,
+        limit: int,
+        cursor: str | None = None,
+        detail: Detail = Detail.ALL,
+        sort: JobSort = JobSort.NEWEST,
     ) -> tuple[Sequence[Job], str | None]:
-        """Return up to `limit` jobs, newest first, and the cursor of the next page, None on the last.
+        """Return up to `limit` jobs in an order, newest first by default, and the next page's cursor, None on the last.
 
-        A job that is added meanwhile shifts nothing. A result over 32 KiB is left out and not even read.
+        A job that is added meanwhile shifts nothing; one that changes what it is sorted by may be seen twice, or not at
+        all. A result over 32 KiB is left out and not even read.
 
         Raises:
-            InvalidInput: The cursor is not one of this list.
+            InvalidInput: The cursor is not one of this list in this order.
         """
-        before = None if cursor is None else from_cursor(cursor)
+        first, behind = (0, None) if cursor is None else from_sorted_cursor(sort, cursor)
+        columns = _LISTED if detail is Detail.ALL else _BRIEF
+        found: list[tuple[int, Row[Any]]] = []
         async with self._database.read() as connection:
-            rows = await newest_first(
-                connection, _LISTED if detail is Detail.ALL else _BRIEF, job_filter, before, limit + 1
-            )
-        page = rows[:limit]
-        following = to_cursor(page[-1].created_at, page[-1].id) if len(rows) > limit else None
-        return [await self._listed(row, detail) for row in page], following
+            for number, leg in enumerate(legs_of(sort)):
+                if number >= first and leg.shows(job_filter) and len(found) <= limit:
+                    keyed = (*columns, leg.key.label("sort_key"))
+                    place = behind if number == first else None
+                    rows = await along(connection, keyed, job_filter, leg, place, limit + 1 - len(found))
+                    found += [(number, row) for row in rows]
+        following = None
+        if len(found) > limit:
+            number, last = found[limit - 1]
+            following = to_sorted_cursor(sort, number, (last.sort_key, last.id))
+        return [await self._listed(row, detail) for _, row in found[:limit]], following
 
     async def events(self, job_id: str, after: str | None, limit: int) -> tuple[Sequence[StoredEvent], str | None]:
         """Return up to `limit` events of a job in the order they were told, and the next page's cursor.

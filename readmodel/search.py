@@ -1,6 +1,6 @@
-"""Search: free text over a long history, newest first, without reading each job of it.
+"""Search: free text over a long history, in any order of jobs, without reading each job of it.
 
-What is found often is found among the newest jobs, in their order. What is found seldom is looked for in indexes,
+What is found often is found among the first jobs of the order. What is found seldom is looked for in indexes,
 which are a tenth of the rows, and only then in the rows.
 """
 
@@ -8,46 +8,52 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, select, tuple_, union
+from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from readmodel.filters import JobFilter
+from readmodel.sorting import Leg, Place
 from readmodel.tables import JobRow, JobTagRow
 
 NEWEST = 20_000
 """Jobs that are looked at one by one, before the indexes are."""
 
-_PLACE = (JobRow.created_at, JobRow.id)
 _Query = Select[*tuple[Any, ...]]
 
 
-async def newest_first(
-    connection: AsyncConnection, columns: Sequence[Any], wanted: JobFilter, before: tuple[Any, str] | None, limit: int
+async def along(
+    connection: AsyncConnection,
+    columns: Sequence[Any],
+    wanted: JobFilter,
+    leg: Leg,
+    behind: Place | None,
+    limit: int,
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Return up to `limit` rows of the jobs that are wanted, newest first.
+    """Return up to `limit` rows of a leg's jobs that are wanted, in its order.
 
     columns: of jobs; Any: whatever can be selected
-    before: instant of acceptance and id of the job behind which to go on
+    behind: the place behind which to go on; None from the first
     """
+    query = _ordered(columns, wanted, leg, behind)
     if not wanted.q:
-        return await _rows(connection, _ordered(columns, wanted, before), limit)
+        return await _rows(connection, query, limit)
     others = replace(wanted, q=None)
-    edge = (await connection.execute(_ordered(_PLACE, others, before).offset(NEWEST).limit(1))).one_or_none()
-    query = _ordered(columns, wanted, before)
+    walked = _ordered(leg.place, others, leg, behind).offset(NEWEST).limit(1)
+    edge = (await connection.execute(walked)).one_or_none()
     if edge is None:
         return await _rows(connection, query, limit)
-    rows = await _rows(connection, query.where(tuple_(*_PLACE) >= tuple(edge)), limit)
+    rows = await _rows(connection, query.where(leg.until((edge[0], edge[1]))), limit)
     if len(rows) == limit:
         return rows
     mentioned = JobRow.id.in_(_mentioning(wanted.q, wanted.tenant_id))
-    return await _rows(connection, _ordered(columns, others, before).where(mentioned), limit)
+    return await _rows(connection, _ordered(columns, others, leg, behind).where(mentioned), limit)
 
 
-def _ordered(columns: Sequence[Any], wanted: JobFilter, before: tuple[Any, str] | None) -> _Query:
-    query: _Query = select(*columns).where(*wanted.conditions())
-    if before is not None:
-        query = query.where(tuple_(*_PLACE) < before)
-    return query.order_by(*(column.desc() for column in _PLACE))
+def _ordered(columns: Sequence[Any], wanted: JobFilter, leg: Leg, behind: Place | None) -> _Query:
+    query: _Query = select(*columns).where(*wanted.conditions(), leg.condition)
+    if behind is not None:
+        query = query.where(leg.behind(behind))
+    return query.order_by(*leg.order)
 
 
 async def _rows(connection: AsyncConnection, query: _Query, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:

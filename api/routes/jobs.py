@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from api.acceptance import Accepted
 from api.context import Here, Key, Who, refusals_counted
@@ -22,6 +22,7 @@ from contracts.explanations import Explanation
 from contracts.history import CONFIDENTIAL_KINDS, JobEvent
 from contracts.jobs import Job
 from readmodel.cursors import from_event_cursor
+from readmodel.sorting import JobSort
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -55,10 +56,22 @@ async def submit(
     return _answered(replace(accepted, job=job), response)
 
 
-@router.get("", summary="List jobs, newest first")
-async def list_jobs(here: Here, who: Who, wanted: Wanted, limit: Limit = 50, cursor: str | None = None) -> Page[Job]:
-    """Return the jobs this key may see. A large result is left out of lists (`resultOmitted`)."""
-    jobs, following = await here.queue.list_jobs(who, wanted, limit, cursor)
+@router.get("", summary="List jobs, newest first or in another order")
+async def list_jobs(
+    here: Here,
+    who: Who,
+    wanted: Wanted,
+    limit: Limit = 50,
+    cursor: str | None = None,
+    sort: Annotated[JobSort, Query(description="a field of jobs; with `-` the greatest first")] = JobSort.NEWEST,
+) -> Page[Job]:
+    """Return the jobs this key may see. A large result is left out of lists (`resultOmitted`).
+
+    By `completedAt`, `waitTime` or `processingTime`, jobs that have not ended come last, the newest of them first; so
+    do, by the latter two, those that ended before a step began. By `status` or `priority`, equal ones come newest
+    first. A cursor goes on in its own order only.
+    """
+    jobs, following = await here.queue.list_jobs(who, wanted, limit, cursor, sort=sort)
     return Page[Job](items=jobs, next_cursor=following)
 
 

@@ -22,6 +22,7 @@ from dashboard.words import ROOT, count, job_link, jobs_link, said, short
 from readmodel.events import StoredEvent
 from readmodel.filters import JobFilter
 from readmodel.jobs import Detail
+from readmodel.sorting import JobSort
 
 PAGE = f"{ROOT}/jobs"
 ROWS = 50
@@ -101,13 +102,19 @@ class JobsPage:
         self._problem.set_visibility(False)
         with box("section", "card flush"):
             self._table = Table(
-                "Jobs", _columns(tab), _EMPTY, rows=[], steer=True, on_pick=self._pick if self._actions() else None
+                "Jobs",
+                _columns(tab),
+                _EMPTY,
+                rows=[],
+                steer=True,
+                on_pick=self._pick if self._actions() else None,
+                on_sort=self._sort,
             )
             with box(style="pager"):
                 self._count = text("span", "")
                 with box(style="row-line"):
-                    self._back = button("Newer", self._newer, "small")
-                    self._on = button("Older", self._older, "small")
+                    self._back = button("Previous", self._earlier, "small")
+                    self._on = button("Next", self._later, "small")
         self._picked_bar()
         await self._search(query)
         self._reload = tab.keep(self._refresh, every=EVERY_SECONDS, gap=GAP_SECONDS)
@@ -125,20 +132,27 @@ class JobsPage:
         try:
             search = parse(query)
             search.job_filter(datetime.now(UTC))
+            sort = search.sort
         except InvalidInput as error:
             self._problem.set_text(str(error))
             self._problem.set_visibility(True)
             return
         self._problem.set_visibility(False)
         self._listing.search = search
+        self._table.sorted_by(sort.by, descending=sort.descending)
         await self._show()
 
-    async def _newer(self) -> None:
+    async def _sort(self, by: str) -> None:
+        """Sort by a column, the greatest first; pressed again, the smallest."""
+        search, falling = self._listing.search, f"-{by}"
+        await self._searched(str(search.sorted_by(JobSort(by if search.sort == falling else falling))))
+
+    async def _earlier(self) -> None:
         if len(self._listing.cursors) > 1:
             self._listing.cursors.pop()
             await self._turn()
 
-    async def _older(self) -> None:
+    async def _later(self) -> None:
         if self._listing.following:
             self._listing.cursors.append(self._listing.following)
             await self._turn()
@@ -150,10 +164,10 @@ class JobsPage:
     async def _show(self) -> None:
         caller = await self._tab.who()
         listing = self._listing
-        wanted, cursor = listing.wanted, listing.cursors[-1]
-        key = ("jobs", caller.key_id, caller.scope, wanted, cursor)
+        wanted, cursor, sort = listing.wanted, listing.cursors[-1], listing.search.sort
+        key = ("jobs", caller.key_id, caller.scope, wanted, cursor, sort)
         jobs, listing.following = await self._tab.desk.lists.get(
-            key, lambda: self._tab.here.queue.list_jobs(caller, wanted, ROWS, cursor, Detail.WORDS)
+            key, lambda: self._tab.here.queue.list_jobs(caller, wanted, ROWS, cursor, Detail.WORDS, sort)
         )
         self._table.show([job_row(job) for job in jobs])
         first = sum(1 for _ in listing.cursors[:-1]) * ROWS
@@ -267,15 +281,15 @@ def _progress(job: Job) -> Row | None:
 def _columns(tab: Tab) -> list[Column]:
     columns = [
         Column("job", "Job", "link"),
-        Column("status", "Status", "status"),
+        Column("status", "Status", "status", sort="status"),
         Column("type", "Type", style="nowrap"),
         Column("tenant", "Tenant", style="nowrap"),
-        Column("priority", "Priority", style="broad"),
+        Column("priority", "Priority", style="broad", sort="priority"),
         Column("progress", "Progress", "bar"),
         Column("attempts", "Attempts", "number", "wide"),
-        Column("accepted", "Accepted", "time"),
-        Column("wait", "Waited", "ms", "broad"),
-        Column("run", "Ran", "ms"),
+        Column("accepted", "Accepted", "time", sort="createdAt"),
+        Column("wait", "Waited", "ms", "broad", sort="waitTime"),
+        Column("run", "Ran", "ms", sort="processingTime"),
         Column("tags", "Tags", "tags", "broad"),
     ]
     return columns if tab.caller.sees is None else [column for column in columns if column.name != "tenant"]

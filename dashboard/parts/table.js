@@ -9,7 +9,10 @@ export default {
             <input type="checkbox" aria-label="select all shown" :checked="all" :indeterminate.prop="some && !all"
                    @change="pickAll($event.target.checked)">
           </th>
-          <th v-for="c in columns" :key="c.name" scope="col" :class="['k-' + c.kind, c.class]">{{ c.label }}</th>
+          <th v-for="c in columns" :key="c.name" scope="col" :class="['k-' + c.kind, c.class]" :aria-sort="c.sort ? sorted(c) : null">
+            <button v-if="c.sort" type="button" class="sort" @click="$emit('sort', c.sort)">{{ c.label }}<i class="arrow" aria-hidden="true"></i></button>
+            <template v-else>{{ c.label }}</template>
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -54,8 +57,8 @@ export default {
       <a v-if="empty.href" class="btn" :href="empty.href">{{ empty.action }}</a>
     </div>
   </div>`,
-  props: { columns: Array, rows: Array, selectable: Boolean, label: String, empty: Object, steer: Boolean },
-  emits: ["pick", "act"],
+  props: { columns: Array, rows: Array, selectable: Boolean, label: String, empty: Object, steer: Boolean, order: Object },
+  emits: ["pick", "act", "sort"],
   data() {
     return { now: Date.now(), picked: new Set(), at: -1, last: null, spaces: window.spaces };
   },
@@ -76,6 +79,10 @@ export default {
     removeEventListener("spaces-key", this.key);
   },
   methods: {
+    sorted(column) {
+      if (this.order?.by !== column.sort) return "none";
+      return this.order.descending ? "descending" : "ascending";
+    },
     patch(changed) {
       const byId = new Map(changed.map((row) => [row.id, row]));
       for (const row of this.rows) {

@@ -18,12 +18,14 @@ class Column:
     kind: text, mono, link ({text, href, note}), status, time (how long ago), stamp (date and time), ms, seconds,
         number, bytes, tags, bar ({text, parts}), actions ([{name, label, class}])
     style: further CSS classes; `wide` and `broad` leave the column out on narrow screens
+    sort: what rows are sorted by when its head is pressed; empty when they cannot be
     """
 
     name: str
     label: str
     kind: str = "text"
     style: str = ""
+    sort: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Table(Element, component="table.js"):
         rows: Sequence[Row] | None = None,
         on_pick: Callable[[list[str]], Any] | None = None,
         on_act: Callable[[str, str], Any] | None = None,
+        on_sort: Callable[[str], Any] | None = None,
         steer: bool = False,
     ) -> None:
         """Make the table.
@@ -55,10 +58,11 @@ class Table(Element, component="table.js"):
         rows: None while they are being looked for
         on_pick: called with the ids of the selected rows; given, rows can be selected
         on_act: called with a row's id and the name of the action whose button was pressed
+        on_sort: called with a column's `sort` when its head is pressed
         steer: whether the keys j, k, x and Enter go through its rows
         """
         super().__init__()
-        shown = [{"name": c.name, "label": c.label, "kind": c.kind, "class": c.style} for c in columns]
+        shown = [{"name": c.name, "label": c.label, "kind": c.kind, "class": c.style, "sort": c.sort} for c in columns]
         self._props["columns"] = shown
         self._props["label"] = label
         self._props["empty"] = asdict(empty)
@@ -67,6 +71,8 @@ class Table(Element, component="table.js"):
         self._props["rows"] = None if rows is None else list(rows)
         if on_pick:
             self.on("pick", lambda event: on_pick([str(name) for name in _plain(event)]))
+        if on_sort:
+            self.on("sort", lambda event: on_sort(str(event.args)))
         if on_act:
             self.on("act", lambda event: on_act(str(event.args["id"]), str(event.args["name"])))
 
@@ -80,6 +86,11 @@ class Table(Element, component="table.js"):
         if rows != self._props["rows"]:
             self._props["rows"] = list(rows)
             self.update()
+
+    def sorted_by(self, column: str, *, descending: bool) -> None:
+        """Show by which column's `sort` the rows are sorted."""
+        self._props["order"] = {"by": column, "descending": descending}
+        self.update()
 
     def patch(self, changed: Sequence[Row]) -> None:
         """Change cells of rows that are shown, by the rows' ids, and mark them for a moment."""

@@ -23,8 +23,12 @@ from readmodel.tables.erasures import ErasureRow
 from readmodel.tables.generations import ModelCallRow
 from readmodel.tables.intake import IdempotencyKeyRow, OutboxRow
 from readmodel.tables.jobs import (
+    HAS_ENDED,
+    HAS_RUN,
     LIVE_TEXT,
+    RUN_MS,
     STILL_OPEN,
+    WAIT_MS,
     FlowRow,
     JobDependencyRow,
     JobEventRow,
@@ -46,9 +50,13 @@ from readmodel.tables.statistics import JobCountRow, JobDurationRow
 from readmodel.tables.webhooks import WebhookDeliveryRow, WebhookRow
 
 __all__ = [
+    "HAS_ENDED",
+    "HAS_RUN",
     "LIVE_TEXT",
+    "RUN_MS",
     "SCHEMA",
     "STILL_OPEN",
+    "WAIT_MS",
     "AlertNoticeRow",
     "AlertRow",
     "AlertRuleRow",

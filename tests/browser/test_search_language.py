@@ -9,6 +9,7 @@ from contracts.errors import InvalidInput
 from contracts.jobs import JobStatus, Priority
 from dashboard.query import LONGEST, Search, bulk_filter, completions, parse
 from readmodel.filters import JobFilter
+from readmodel.sorting import JobSort
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
@@ -38,6 +39,21 @@ def test_a_search_written_out_means_the_same(text: str) -> None:
 def test_a_wrong_value_is_named_and_not_left_out(text: str) -> None:
     with pytest.raises(InvalidInput, match=r"status:done|priority:urgent|older:|tenant:|longer"):
         parse(text).job_filter(NOW)
+
+
+def test_an_order_is_part_of_the_search_and_of_no_bulk_action() -> None:
+    found = parse("status:dead sort:-waitTime")
+
+    assert (found.sort, parse("word").sort) == (JobSort.LONGEST_WAIT, JobSort.NEWEST)
+    assert str(found.sorted_by(JobSort.STATUS)) == "status:dead sort:status"
+    assert found.sorted_by(JobSort.NEWEST) == parse("status:dead")
+    assert bulk_filter(found.job_filter(NOW)) == BulkFilter(status=(JobStatus.DEAD,))
+
+
+@pytest.mark.parametrize("text", ["sort:payload", "sort:status sort:priority"])
+def test_an_order_that_is_none_is_named(text: str) -> None:
+    with pytest.raises(InvalidInput, match="sort:"):
+        _ = parse(text).sort
 
 
 def test_an_open_quote_is_no_error_while_somebody_types() -> None:

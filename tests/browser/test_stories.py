@@ -59,6 +59,32 @@ async def test_the_address_holds_the_search_and_the_list_is_live(site: Machine, 
     assert await page.locator(f'tr[data-id="{third}"]').count() == 0
 
 
+async def test_the_head_of_a_column_sorts_and_the_address_keeps_the_order(site: Machine, admin: Visitor) -> None:
+    ids = [
+        await submit(site, {"url": NOBODY_THERE}, delaySeconds=3600, tags=["sorted"], priority=priority)
+        for priority in ("low", "critical", "normal")
+    ]
+    page = admin.page
+    await page.set_viewport_size({"width": 1600, "height": 900})  # narrow screens leave the column out
+    await admin.open("/jobs?q=tag:sorted")
+    rows, head = page.locator("tbody tr"), page.get_by_role("columnheader", name="Priority")
+
+    async def shows(*places: int) -> None:
+        for place, number in enumerate(places):
+            await expect(rows.nth(place)).to_have_attribute("data-id", ids[number])
+
+    await shows(2, 1, 0)
+    await head.get_by_role("button").click()
+    await shows(1, 2, 0)
+    await expect(head).to_have_attribute("aria-sort", "descending")
+    await head.get_by_role("button").click()
+    await shows(0, 2, 1)
+    await page.reload()
+    await shows(0, 2, 1)
+    await expect(head).to_have_attribute("aria-sort", "ascending")
+    await expect(page.get_by_role("columnheader", name="Accepted")).to_have_attribute("aria-sort", "none")
+
+
 async def test_a_new_status_is_on_the_screen_at_once(site: Machine, admin: Visitor) -> None:
     job_id = await submit(site, {"url": NOBODY_THERE}, delaySeconds=3600, tags=["quick"])
     await admin.open("/jobs?q=tag:quick")

@@ -362,7 +362,7 @@ async def test_an_error_nobody_foresaw_names_the_request_and_nothing_else(
     assert "find-me" in caplog.text
 
 
-async def test_lists_page_through_all_jobs_newest_first(api: Api) -> None:
+async def test_lists_page_through_all_jobs_newest_first_or_in_another_order(api: Api) -> None:
     body = await batch(api, "one")
     made = [(await api.http.post("/v1/jobs", json=body)).json()["id"] for _ in range(5)]
 
@@ -376,3 +376,8 @@ async def test_lists_page_through_all_jobs_newest_first(api: Api) -> None:
     assert seen == made[::-1]
     assert (await api.http.get("/v1/jobs", params={"limit": 0})).status_code == 422
     assert (await api.http.get("/v1/jobs", params={"cursor": "rubbish"})).status_code == 422
+    oldest = (await api.http.get("/v1/jobs", params={"sort": "createdAt", "limit": 2})).json()
+    assert [job["id"] for job in oldest["items"]] == made[:2]
+    assert (await api.http.get("/v1/jobs", params={"cursor": oldest["nextCursor"]})).status_code == 422
+    unknown = await api.http.get("/v1/jobs", params={"sort": "payload"})
+    assert (unknown.status_code, unknown.json()["errors"][0]["path"]) == (422, "sort")
