@@ -32,19 +32,19 @@ class PersonActivities:
         while after is not None:
             found, after = await self._persons.naming(step, after, PAGE)
             for job in found:
-                progress = PersonProgress(after=job.job_id, removed=await self._removed(job, progress.removed))
+                progress = PersonProgress(after=job.job_id, removed=await self._removed(job, step, progress.removed))
                 activity.heartbeat(progress.to_wire())
             progress = progress.model_copy(update={"after": after or progress.after})
             activity.heartbeat(progress.to_wire())
         await self._persons.certify(step, progress.removed)
         return progress.removed
 
-    async def _removed(self, job: NamingJob, before: PersonRemoved) -> PersonRemoved:
+    async def _removed(self, job: NamingJob, step: PersonInput, before: PersonRemoved) -> PersonRemoved:
         if not job.ended:
             return before.model_copy(update={"still_open": before.still_open + 1})
         executions = await self._histories.remove_job(job.job_id)
         for key in job.files:
             await self._blobs.delete(key)
-        await self._persons.scrub(job.job_id)
+        await self._persons.scrub(job.job_id, step.subject)
         counts = {"jobs": before.jobs + 1, "executions": before.executions + executions}
         return before.model_copy(update=counts)

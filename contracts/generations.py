@@ -62,9 +62,9 @@ class SourceData(WireModel):
 
     youtube_channel_id: str | None = Field(default=None, max_length=200, json_schema_extra=PERSONAL)
     branding_guidelines: LongText | None = None
-    target_audience: LongText | None = None
+    target_audience: LongText | None = Field(default=None, json_schema_extra=PERSONAL)
     content_themes: Annotated[tuple[ShortText, ...], _taken_out("theme"), Field(max_length=50)] = ()
-    existing_content: tuple[str | dict[str, Any], ...] = Field(default=(), max_length=20)
+    existing_content: tuple[str | dict[str, Any], ...] = Field(default=(), max_length=20, json_schema_extra=PERSONAL)
 
 
 class TextElement(WireModel):
@@ -77,8 +77,8 @@ class TextElement(WireModel):
 class GenerationParameters(WireModel):
     """What is to be written, and how. `prompt` and `customPrompt` are the same thing; both may be given."""
 
-    prompt: LongText | None = None
-    custom_prompt: LongText | None = None
+    prompt: LongText | None = Field(default=None, json_schema_extra=PERSONAL)
+    custom_prompt: LongText | None = Field(default=None, json_schema_extra=PERSONAL)
     product_type: ProductType | None = None
     style_guide: StyleGuide = StyleGuide.MODERN
     color_scheme: Annotated[tuple[Colour, ...], _taken_out("color"), Field(max_length=20)] = ()

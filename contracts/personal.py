@@ -1,8 +1,10 @@
 """Personal data: which fields of payloads and results are about a person, how they are hidden, and how they are erased.
 
-A field is marked where it is declared, by `json_schema_extra=PERSONAL`; the API's description shows the mark.
+A field is marked where it is declared, by `json_schema_extra=PERSONAL`; the API's description shows the mark. People
+are also named in the middle of texts, marked or not: for erasing, all texts are looked through for the subject.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, get_args
@@ -11,6 +13,8 @@ from pydantic import BaseModel, JsonValue
 
 PERSONAL: dict[str, JsonValue] = {"x-personal": True}
 MASK = "•••"
+LEAST_IN_TEXTS = 5
+"""Characters of a subject that is looked for inside texts: a shorter one stands in too many of them."""
 
 Marks = Mapping[str, Any]
 """By a field's name on the wire: None where it is personal, the marks inside it where something in it is."""
@@ -33,8 +37,21 @@ def without_personal(value: Any, marks: Marks) -> Any:
 
 
 def names_subject(value: Any, marks: Marks, subject: str) -> bool:
-    """Tell whether a personal part of a JSON value is this subject; upper and lower case are the same."""
-    return any(text.casefold() == subject.casefold() for text in _personal_texts(value, marks))
+    """Tell whether a personal part of a JSON value is this subject, or any text in it has it as words of its own.
+
+    Upper and lower case are the same; inside texts only a subject of five characters and more is looked for.
+    """
+    if any(text.casefold() == subject.casefold() for text in _personal_texts(value, marks)):
+        return True
+    return len(subject) >= LEAST_IN_TEXTS and without_subject(value, subject) != value
+
+
+def without_subject(value: Any, subject: str) -> Any:
+    """Return a JSON value in which each text that names the subject is null; a field's name that does is a mask."""
+    if len(subject) < LEAST_IN_TEXTS:
+        return value
+    named = re.compile(rf"(?<!\w){re.escape(subject.casefold())}(?!\w)")
+    return _without(value, lambda text: bool(named.search(text.casefold())))
 
 
 def _marks(model: type[BaseModel], outer: tuple[type[BaseModel], ...]) -> Marks:
@@ -66,6 +83,16 @@ def _replaced(value: Any, marks: Marks, by: Callable[[Any], Any]) -> Any:
     for name in marks.keys() & said.keys():
         said[name] = by(said[name]) if marks[name] is None else _replaced(said[name], marks[name], by)
     return said
+
+
+def _without(value: Any, is_named: Callable[[str], bool]) -> Any:
+    if isinstance(value, str):
+        return None if is_named(value) else value
+    if isinstance(value, list):
+        return [_without(item, is_named) for item in value]
+    if isinstance(value, dict):
+        return {MASK if is_named(name) else name: _without(item, is_named) for name, item in value.items()}
+    return value
 
 
 def _personal_texts(value: Any, marks: Marks) -> Iterator[str]:

@@ -13,7 +13,8 @@ class PersonRequest(RequestBody):
     subject: str = Field(
         min_length=3,
         max_length=200,
-        description="how jobs name the person: their `userId`, or the whole text of a personal field",
+        description="how jobs name the person: their `userId`, the whole text of a personal field, or from five "
+        "characters on these words in any text",
     )
     reason: str = Field(min_length=1, max_length=500, description="for the audit log; without the person's name")
     tenant_id: TenantId | None = Field(default=None, description="for a platform key that names none in X-Tenant-Id")
@@ -74,15 +75,17 @@ class PersonRows(Protocol):
             Unavailable: The database did not answer.
         """
 
-    async def scrub(self, job_id: str) -> None:
-        """Remove what a job says of persons, here; the same again changes nothing.
+    async def scrub(self, job_id: str, subject: str) -> None:
+        """Remove what a job says of persons, and each text that names this one; the same again changes nothing.
 
         Raises:
             Unavailable: The database did not answer.
         """
 
     async def certify(self, step: PersonInput, removed: PersonRemoved) -> None:
-        """Tell the audit log; telling twice makes two lines.
+        """Forget what is kept of the tenant's generations for other orders, and tell the audit log.
+
+        Telling twice makes two lines.
 
         Raises:
             Unavailable: The database did not answer.

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import delete, select, update
 
 from contracts.audit import AuditAction, Author, Deed
 from contracts.history import CONFIDENTIAL_KINDS
 from contracts.jobs import Job
-from contracts.personal import Marks, names_subject, without_personal
+from contracts.personal import Marks, names_subject, without_personal, without_subject
 from contracts.persons import NamingJob, PersonInput, PersonRemoved
 from contracts.values import picture_key, tenant_of, thumbnail_key, upload_key
 from readmodel.audit import record
@@ -21,7 +21,15 @@ from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.documents import document, to_text
 from readmodel.rows import opened_job
-from readmodel.tables import IdempotencyKeyRow, JobEventRow, JobRow, PaymentRow, ProviderEventRow
+from readmodel.tables import (
+    ApprovalRow,
+    IdempotencyKeyRow,
+    JobEventRow,
+    JobRow,
+    KeptDraftRow,
+    PaymentRow,
+    ProviderEventRow,
+)
 from readmodel.vault import Sealer
 
 _JOB = JobRow.__table__
@@ -55,15 +63,15 @@ class Persons:
                 found.append(NamingJob(job_id=job.id, ended=job.status.ended, files=tuple(_files(job))))
         return found, rows[-1].id if len(rows) == limit else None
 
-    async def scrub(self, job_id: str) -> None:
-        """Remove what an ended job's row, events and settled payment say of persons; the same again changes nothing."""
+    async def scrub(self, job_id: str, subject: str) -> None:
+        """Remove what an ended job's row, events, approval and settled payment say of persons; bears a repeat."""
         vault = self._database.vault
         async with self._database.read() as connection:
             row = (await connection.execute(select(_JOB).where(JobRow.id == job_id))).one_or_none()
         if row is None:
             return
         job, sealer = await opened_job(vault, row), await vault.sealer([tenant_of(job_id)])
-        values, settled = self._scrubbed(job, row, sealer), PaymentRow.settled_at.is_not(None)
+        values, settled = self._scrubbed(job, subject, sealer), PaymentRow.settled_at.is_not(None)
         orders = select(PaymentRow.key).where(PaymentRow.job_id == job_id, settled)
         told = update(JobEventRow).where(JobEventRow.job_id == job_id)
         confidential = JobEventRow.kind.in_(sorted(CONFIDENTIAL_KINDS))
@@ -71,6 +79,8 @@ class Persons:
             await connection.execute(update(JobRow).where(JobRow.id == job_id).values(values))
             await connection.execute(told.where(confidential).values(message=JobEventRow.kind, details={}))
             await connection.execute(told.where(JobEventRow.actor.startswith("user:")).values(actor=None))
+            said = update(ApprovalRow).where(ApprovalRow.id == job_id)
+            await connection.execute(said.values(draft=None, notes=None))
             await connection.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.resource_id == job_id))
             await connection.execute(delete(ProviderEventRow).where(ProviderEventRow.payment_key.in_(orders)))
             await connection.execute(
@@ -78,10 +88,11 @@ class Persons:
             )
 
     async def certify(self, step: PersonInput, removed: PersonRemoved) -> None:
-        """Tell the audit log what was removed, and never whom it was about."""
+        """Forget the tenant's kept drafts, and tell the audit log what was removed, and never whom it was about."""
         told = {"order": step.id, "reason": step.reason, "removed": removed.to_wire()}
         deed = Deed(Author(step.requested_by), AuditAction.PERSON_ERASE, step.id, step.tenant_id, after=told)
         async with self._database.write() as connection:
+            await connection.execute(delete(KeptDraftRow).where(KeptDraftRow.tenant_id == step.tenant_id))
             await record(connection, [deed])
 
     def _names(self, job: Job, subject: str) -> bool:
@@ -89,9 +100,10 @@ class Persons:
         named = (job.metadata.user_id or "").casefold() == subject.casefold()
         return named or names_subject(job.payload, of_payload, subject) or names_subject(job.result, of_result, subject)
 
-    def _scrubbed(self, job: Job, row: Row[Any], sealer: Sealer) -> dict[str, Any]:
+    def _scrubbed(self, job: Job, subject: str, sealer: Sealer) -> dict[str, Any]:
         of_payload, of_result = self._marks.get(job.job_type, ({}, {}))
-        payload, result = without_personal(job.payload, of_payload), without_personal(job.result, of_result)
+        payload = without_subject(without_personal(job.payload, of_payload), subject)
+        result = without_subject(without_personal(job.result, of_result), subject)
         error = job.error.model_copy(update={"message": None}) if job.error else None
         return {
             "payload": sealer.of_job(job.id, "payload", document(payload)),

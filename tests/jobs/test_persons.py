@@ -5,14 +5,17 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.masking import personal_marks
-from contracts.personal import MASK, masked, names_subject, without_personal
+from contracts.personal import MASK, masked, names_subject, without_personal, without_subject
 from contracts.values import thumbnail_key, upload_key
+from readmodel.tables import KeptDraftRow
 from temporal.registry import JOB_TYPES
 from tests.endpoints.test_jobs import batch, ended
+from tests.fixtures_models import Emulator, RunGenerations
 from tests.fixtures_queue import Api, Providers, RunSystem, RunWorker
 
 PERSON = "user_7"
@@ -91,6 +94,34 @@ async def test_lists_and_streams_mask_what_one_job_shows(api: Api, run_worker: R
     assert HOME not in told
 
 
+async def test_a_person_in_the_middle_of_a_prompt_is_hidden_in_lists_and_forgotten_with_what_was_written(
+    api: Api, model_emulator: Emulator, run_generations: RunGenerations, run_system: RunSystem
+) -> None:
+    name, database = "xyzzyplanted", api.services.database
+    parameters = {"prompt": f"A card for {name.upper()}, our gardener"}
+    payload = {"generationType": "blog_post", "parameters": parameters, "output": "text", "cache": True, "approval": {}}
+
+    async with run_generations(database, model_emulator.endpoint("echo")), run_system(database):
+        job_id = (await api.http.post("/v1/jobs", json={"jobType": "ai_generation", "payload": payload})).json()["id"]
+        async with asyncio.timeout(60):
+            while (await api.http.get(f"/v1/jobs/{job_id}/approval")).status_code != 200:
+                await asyncio.sleep(0.05)
+        await api.http.post(f"/v1/jobs/{job_id}/approval", json={"decision": "approved"})
+        before = await ended(api, job_id)
+        [listed] = (await api.http.get("/v1/jobs")).json()["items"]
+        order = await forgotten(api, name)
+        after = (await api.http.get(f"/v1/jobs/{job_id}")).json()
+        approval = (await api.http.get(f"/v1/jobs/{job_id}/approval")).json()
+    async with database.read() as connection:
+        kept = await connection.scalar(select(func.count()).select_from(KeptDraftRow))
+
+    assert name in before["result"]["generatedText"]
+    assert (listed["payload"]["parameters"]["prompt"], listed["masked"]) == (MASK, True)
+    assert order["removed"]["jobs"] == 1
+    assert (after["payload"]["parameters"]["prompt"], after["result"]["generatedText"]) == (None, None)
+    assert (approval["status"], approval["draft"], kept) == ("approved", None, 0)
+
+
 def test_personal_fields_are_found_at_any_depth() -> None:
     marks = {"who": None, "inside": {"email": None}}
     value = {"who": {"name": "Ada"}, "inside": [{"email": "a@b.example", "n": 1}, {"email": None}], "other": "Ada"}
@@ -105,12 +136,24 @@ def test_personal_fields_are_found_at_any_depth() -> None:
     ]
 
 
+def test_a_person_is_found_as_words_of_a_text_and_every_text_that_has_them_goes() -> None:
+    value = {"said": ["Happy birthday, ADA LOVELACE!", "Adas Lovelace", 7], "Ada Lovelace": {"n": None}, "kept": "Ada"}
+
+    gone = without_subject(value, "Ada Lovelace")
+
+    assert names_subject(value, {}, "ada lovelace")
+    assert gone == {"said": [None, "Adas Lovelace", 7], MASK: {"n": None}, "kept": "Ada"}
+    assert not names_subject(gone, {}, "Ada Lovelace")
+    assert (without_subject(value, "Ada"), names_subject(value, {}, "Ada")) == (value, False), "too short for texts"
+    assert without_subject("all (or .*) of it", ".*.*.*") == "all (or .*) of it"
+
+
 @pytest.mark.parametrize(
     ("job_type", "payload", "inside"),
     [
         ("photo_processing", {"location", "description"}, {"gps", "vins"}),
         ("payment_processing", {"customerId", "paymentMethod"}, set()),
-        ("ai_generation", {"sourceData"}, set()),
+        ("ai_generation", {"sourceData", "parameters"}, set()),
     ],
 )
 def test_what_is_personal_in_a_job_type_is_marked(job_type: str, payload: set[str], inside: set[str]) -> None:
