@@ -18,6 +18,7 @@ from activities.briefing.by_model import ModelWriter
 from activities.budget_renewal import BudgetRenewal
 from activities.circuit import PaymentCircuit
 from activities.release import PauseUpkeep
+from activities.seeing import ModelSeer
 from activities.webhooks import Courier
 from adapters.build import alert_channels, blob_store, key_wrapper, step_providers, webhooks
 from api.assembly import Options, assemble
@@ -30,6 +31,7 @@ from contracts.limits import TenantLimits
 from contracts.news_ports import BriefingWriter
 from contracts.payment_ports import PaymentProvider
 from contracts.ports import JobDecisions
+from contracts.seeing import PhotoSeer
 from contracts.upkeep import UpkeepPart
 from readmodel.abuse import AbuseRecord
 from readmodel.alert_notices import AlertNotices
@@ -106,6 +108,7 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
             **payment_providers(client, database),
             **generation_providers(database, history),
             "writer": news_writer(cast(Sequence[ModelProvider], providers["models"]), database, history),
+            "seer": photo_seer(cast(Sequence[ModelProvider], providers["models"]), database),
             **system_providers(client, database, settings, cast(PaymentProvider, providers["money"])),
         }
         workers = [build_worker(client, queue, providers, slots, drain) for queue in queues]
@@ -127,6 +130,11 @@ def generation_providers(database: Database, history: BufferedHistory) -> dict[s
 def news_writer(models: Sequence[ModelProvider], database: Database, history: BufferedHistory) -> BriefingWriter | None:
     """Return what writes briefings by model; None when no model is configured."""
     return ModelWriter(models, ModelCalls(database), history) if models else None
+
+
+def photo_seer(models: Sequence[ModelProvider], database: Database) -> PhotoSeer:
+    """Return what shows photos to models; without a model that sees it says so."""
+    return ModelSeer(models, ModelCalls(database), Budgets(database), KeptDrafts(database), AlertBook(database))
 
 
 def payment_providers(client: Client, database: Database) -> dict[str, object]:

@@ -35,6 +35,8 @@ SaidT = TypeVar("SaidT", Answer, Picture)
 
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb, for when a provider does not say: 4 for English, fewer for most other languages."""
+TOKENS_PER_PICTURE = 2_500
+"""Of 1600 px, for when a provider does not say: the most that OpenAI's models count for one."""
 TELL_SECONDS = 0.25
 MOST_TELLINGS = 400
 """Of one call: after so many pieces the rest is heard with the result."""
@@ -46,15 +48,27 @@ def tokens_in(characters: int) -> int:
 
 
 class Attempt:
-    """One attempt of a step, and its calls."""
+    """One attempt of a step, and its calls. told: None when nobody reads along
+    alone: no other step of the job asks models at the same time, so all of the job's calls are counted
+    """
 
-    def __init__(self, job_id: str, tenant_id: str, kind: ModelUse, usage: UsageBook, told: LiveTelling) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        tenant_id: str,
+        kind: ModelUse,
+        usage: UsageBook,
+        told: LiveTelling | None,
+        *,
+        alone: bool = True,
+    ) -> None:
         self._job_id = job_id
         self._tenant_id = tenant_id
         self._kind = kind
         self._usage = usage
         self._told = told
         self._calls: list[ModelCall] = []
+        self._counted = "" if alone else f"{job_id}/{activity.info().activity_id}/"
 
     async def begin(self) -> None:
         """Note what an attempt before this one has lost with its worker.
@@ -65,19 +79,20 @@ class Attempt:
         for said in activity.info().heartbeat_details:
             last = ModelCall.model_validate(said)
             await self._usage.note(last.model_copy(update={"state": CallState.LOST}))
-        await self._usage.lose(self._job_id)
+        await self._usage.lose(self._job_id, self._counted)
 
     async def used(self) -> Used:
-        """Return what all calls of the job took; those of this attempt alone when the book cannot be read now."""
+        """Return what all counted calls took; those of this attempt alone when the book cannot be read now."""
         try:
-            return await self._usage.of_job(self._job_id)
+            return await self._usage.of_job(self._job_id, self._counted)
         except Unavailable as error:
             log.warning("what earlier attempts took is not known: %s", error)
             return used_by(self._calls)
 
     async def written(self, provider: ModelProvider, question: Question) -> Answer:
         """Ask for a text; see `ModelProvider.write`."""
-        call = self._line(provider, question.model, tokens_in(question.length), question.max_tokens)
+        sent = tokens_in(question.length) + TOKENS_PER_PICTURE * question.pictures
+        call = self._line(provider, question.model, sent, question.max_tokens)
         live = LiveText(call, self._told, lambda characters: self._so_far(provider, call, characters))
         try:
             return await self._noted(provider, call, live, lambda: provider.write(question, live.heard))
@@ -152,7 +167,7 @@ class Attempt:
 class LiveText:
     """A text as it is written: told in pieces to who follows the job, and by heartbeat to the next attempt."""
 
-    def __init__(self, call: ModelCall, told: LiveTelling, so_far: Callable[[int], ModelCall]) -> None:
+    def __init__(self, call: ModelCall, told: LiveTelling | None, so_far: Callable[[int], ModelCall]) -> None:
         self._call = call
         self._told = told
         self._so_far = so_far
@@ -173,7 +188,7 @@ class LiveText:
     def tell(self) -> None:
         """Tell what was heard since the last time."""
         text = "".join(self._waiting)
-        if not text or self._tellings >= MOST_TELLINGS:
+        if not text or self._told is None or self._tellings >= MOST_TELLINGS:
             return
         self._told_at, self._tellings, offset = time.monotonic(), self._tellings + 1, self._offset
         self._waiting, self._offset = [], offset + len(text)

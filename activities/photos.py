@@ -4,24 +4,37 @@ A photo that cannot be read is a result, not an error: only what may work later 
 """
 
 import hashlib
+from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.errors import NotFound
+from contracts.errors import NotFound, Unavailable
 from contracts.inventory import MatchInput, MatchResult
 from contracts.photos import FetchInput, FetchResult, PhotoAnalysis, PhotoProblem, PhotoReading, ReadInput
 from contracts.ports import BlobStore, PhotoFetcher, PhotoReader, ProductMatcher
+from contracts.seeing import PhotoSeer, SeeInput, Sight
 from contracts.values import picture_key, thumbnail_key, upload_key
+
+LONGEST_PATIENCE = timedelta(seconds=30)
+"""A model that wants more time than that is not waited for: somebody may be waiting for the job."""
 
 
 class PhotoActivities:
     """The steps of a photo job."""
 
-    def __init__(self, blobs: BlobStore, reader: PhotoReader, fetcher: PhotoFetcher, matcher: ProductMatcher) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        reader: PhotoReader,
+        fetcher: PhotoFetcher,
+        matcher: ProductMatcher,
+        seer: PhotoSeer,
+    ) -> None:
         self._blobs = blobs
         self._reader = reader
         self._fetcher = fetcher
         self._matcher = matcher
+        self._seer = seer
 
     @activity.defn(name="photos.fetch")
     async def fetch(self, step: FetchInput) -> FetchResult:
@@ -66,6 +79,26 @@ class PhotoActivities:
             thumbnail=await self._keep(thumbnail_key(step.tenant_id, step.sha256), report.thumbnail),
             picture=await self._keep(picture_key(step.tenant_id, step.sha256), report.picture),
         )
+
+    @activity.defn(name="photos.see")
+    async def see(self, step: SeeInput) -> Sight:
+        """Return what a model that sees says of a photo, or why none does: that never fails a job.
+
+        The model is shown the copy that was made when the photo was read, without metadata. It leaves nothing behind
+        but what calls took, in their book, and the answer where it is to be kept; a retry asks again.
+
+        Raises:
+            Unavailable: No model answers now, and there are attempts left.
+        """
+        try:
+            picture = await self._blobs.get(picture_key(step.tenant_id, step.sha256))
+            return await self._seer.see(step, picture)
+        except NotFound:
+            return Sight(problem="its copy is no longer in the store")
+        except Unavailable as error:
+            if activity.info().attempt < step.attempts and (error.retry_after or timedelta()) <= LONGEST_PATIENCE:
+                raise
+            return Sight(problem=str(error), blind=True)
 
     @activity.defn(name="photos.match")
     async def match(self, step: MatchInput) -> MatchResult:

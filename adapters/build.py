@@ -84,6 +84,7 @@ async def step_providers(settings: Settings, blobs: BlobStore, processors: int) 
                 "web": polite_web(settings, news),
                 "news": news,
                 "writer": None,
+                "seer": None,
                 "money": money,
                 "models": models,
             }

@@ -21,9 +21,14 @@ class OtherUse(StrEnum):
 
     NEWS_BRIEFING = "news_briefing"
     """The sentences of a shop's briefing."""
+    PHOTO_READING = "photo_reading"
+    """What is on a photo. It takes a model that sees, so it is asked only where the settings name one for it."""
 
 
 ModelUse = GenerationType | OtherUse
 
-ASKED_BY: Mapping[str, str] = {OtherUse.NEWS_BRIEFING.value: "news_intelligence"}
+ASKED_BY: Mapping[str, str] = {
+    OtherUse.NEWS_BRIEFING.value: "news_intelligence",
+    OtherUse.PHOTO_READING.value: "photo_processing",
+}
 """The job type that asks for each other use; all else is asked by generations."""

@@ -16,10 +16,11 @@ Heard = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Message:
-    """One turn of a conversation with a model."""
+    """One turn of a conversation with a model. `pictures`: JPEG, shown after the text."""
 
     role: Literal["system", "user", "assistant"]
     text: str
+    pictures: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Question:
     def length(self) -> int:
         """Characters that are sent."""
         return sum(len(message.text) for message in self.messages)
+
+    @property
+    def pictures(self) -> int:
+        """Pictures that are sent."""
+        return sum(len(message.pictures) for message in self.messages)
 
 
 @dataclass(frozen=True)
@@ -132,11 +138,11 @@ class UsageBook(Protocol):
     async def note(self, call: ModelCall) -> None:
         """Write a call's line, or how it ended; a line that has ended stays as it is."""
 
-    async def lose(self, job_id: str) -> None:
-        """Note that the job's calls which are still open are lost."""
+    async def lose(self, job_id: str, keys: str = "") -> None:
+        """Note that the job's calls which are still open are lost; only those whose keys begin so."""
 
-    async def of_job(self, job_id: str) -> Used:
-        """Return what all calls of a job took, lost ones too."""
+    async def of_job(self, job_id: str, keys: str = "") -> Used:
+        """Return what all calls of a job took, lost ones too; only those whose keys begin so."""
 
 
 class LiveTelling(Protocol):

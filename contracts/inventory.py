@@ -120,13 +120,21 @@ class MatchResult(WireModel):
     findings: tuple[Finding, ...]
 
 
+class ByModel(WireModel):
+    """That a model says so. `confidence`: share in [0, 1], as it says."""
+
+    model: str
+    confidence: float
+
+
 class DetectedItem(WireModel):
-    """One thing on the photos. What a camera alone cannot tell (condition, value, how many) is null."""
+    """One thing on the photos. What nothing tells (condition, value, how many) is null."""
 
     name: str
     quantity: int | None = Field(default=None, description="null when it was neither printed nor counted")
     seen: int = Field(description="most labels of it on one photo; not a number of pieces")
-    condition: str | None = Field(default=None, description="null: no part of this service judges it")
+    condition: str | None = Field(default=None, description="new, good, worn or damaged; null unless a model says it")
+    category: str | None = Field(default=None, description="the product's own, or a model's")
     estimated_value: int | None = Field(default=None, description="printed price in hundredths; null without one")
     currency: str | None = None
     location: str | None = Field(default=None, json_schema_extra=PERSONAL)
@@ -136,6 +144,9 @@ class DetectedItem(WireModel):
     ean: str | None = None
     photos: tuple[int, ...] = ()
     review: tuple[str, ...] = ()
+    by_model: dict[str, ByModel] = Field(
+        default_factory=dict, description="fields that a model says, by name; all others were read, counted or given"
+    )
 
 
 class OdometerReading(WireModel):
@@ -172,7 +183,9 @@ class CollectionData(WireModel):
     categorized_items: dict[str, int] = Field(description="different items by the products' category, else by name")
     estimated_total_value: int | None = Field(default=None, description="in hundredths")
     currency: str | None = None
-    condition_summary: str | None = Field(default=None, description="null: no part of this service judges it")
+    condition_summary: str | None = Field(
+        default=None, description="how many different items are in which condition; null unless a model says it"
+    )
 
 
 class ShelfItem(WireModel):
@@ -188,6 +201,7 @@ class ShelfItem(WireModel):
     confidence: float
     bounding_box: Box | None = Field(default=None, description="on the first of `photos`")
     photos: tuple[int, ...] = ()
+    by_model: ByModel | None = Field(default=None, description="set when only a model sees it: nothing of it was read")
 
 
 class StockUpdate(WireModel):

@@ -23,6 +23,7 @@ from contracts.inventory import (
 )
 from contracts.jobs import JobPayload, Progress
 from contracts.personal import PERSONAL
+from contracts.seeing import Seen, VisionReport, VisionWish
 from contracts.values import Instant, WireModel
 
 MAX_PHOTOS = 500
@@ -85,6 +86,7 @@ class PhotoInput(JobPayload):
     )
     stock_limits: StockLimits = StockLimits()
     keep_gps: bool = Field(default=False, description="leave the place where a photo was taken in its analysis")
+    vision: VisionWish = VisionWish()
 
     @field_validator("products")
     @classmethod
@@ -196,6 +198,7 @@ class PhotoReading(WireModel):
     picture: str | None = Field(default=None, description="object key of an upright 1600 px JPEG without metadata")
     duplicate_of: int | None = Field(default=None, description="index of the first photo of the same scene")
     review: tuple[str, ...] = Field(default=(), description="why a person should look; empty when none need")
+    seen: Seen | None = Field(default=None, description="what a model says of it, where one was asked and answered")
 
 
 class InventoryItem(WireModel):
@@ -237,6 +240,7 @@ class PhotoResult(WireModel):
     mileage_data: MileageData | None = None
     collection_data: CollectionData | None = None
     shelf: Shelf | None = None
+    vision: VisionReport | None = Field(default=None, description="null when no photo was to be shown to a model")
     needs_human_review: bool = False
     review: tuple[str, ...] = Field(default=(), description="why a person should look; photos have their own reasons")
 

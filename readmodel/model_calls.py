@@ -38,16 +38,16 @@ class ModelCalls:
                 insert.on_conflict_do_update(index_elements=["key"], set_=told, where=still_open), values
             )
 
-    async def lose(self, job_id: str) -> None:
-        """Note that the job's calls which are still open are lost."""
-        still_open = update(ModelCallRow).where(ModelCallRow.job_id == job_id, ModelCallRow.state == CallState.OPEN)
+    async def lose(self, job_id: str, keys: str = "") -> None:
+        """Note that the job's calls which are still open are lost; only those whose keys begin so."""
+        still_open = update(ModelCallRow).where(*_calls(job_id, keys), ModelCallRow.state == CallState.OPEN)
         async with self._database.write() as connection:
             await connection.execute(still_open.values(state=CallState.LOST.value))
 
-    async def of_job(self, job_id: str) -> Used:
-        """Return what all calls of a job took, lost ones too."""
+    async def of_job(self, job_id: str, keys: str = "") -> Used:
+        """Return what all calls of a job took, lost ones too; only those whose keys begin so."""
         async with self._database.read() as connection:
-            return used_of((await connection.execute(_sums().where(ModelCallRow.job_id == job_id))).one())
+            return used_of((await connection.execute(_sums().where(*_calls(job_id, keys)))).one())
 
 
 def sums() -> Sequence[ColumnElement[Any]]:
@@ -81,6 +81,10 @@ async def spent_by_day(
     query = query.where(row.at >= begin, row.at < end).group_by(text("1"), text("2"))  # the same expressions
     rows = (await connection.execute(query)).all()
     return {(date.fromisoformat(str(found.day)), found.job_type): used_of(found) for found in rows}
+
+
+def _calls(job_id: str, keys: str) -> Sequence[ColumnElement[bool]]:
+    return (ModelCallRow.job_id == job_id, ModelCallRow.key.startswith(keys, autoescape=True))
 
 
 def used_of(row: Row[Any]) -> Used:

@@ -18,6 +18,7 @@ from contracts.ledger import Effect, ProviderRecord, Receipt, Standing
 from contracts.payments import Operation
 from contracts.photos import Code, Gps, PhotoAnalysis, PhotoProblem, Quality, TextLine
 from contracts.ports import Fetched, PhotoReport
+from contracts.seeing import SeeInput, Sight
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -50,7 +51,7 @@ class MemoryKeys:
 class FakeReader:
     """A `PhotoReader` that reads the tag of `photo(tag)`.
 
-    `damaged…` is a damaged file, `ean-…` carries a code, `placed…` says where it was taken.
+    `damaged…` is a damaged file, `ean-…` carries a code, `placed…` says where it was taken, `unclear…` shows no word.
     """
 
     def __init__(self) -> None:
@@ -73,20 +74,38 @@ class FakeReader:
 
 
 def analysis(tag: str) -> PhotoAnalysis:
-    """What the fake reader finds on `photo(tag)`: one label."""
+    """What the fake reader finds on `photo(tag)`: one label, unless it is unclear."""
     ean = tag.removeprefix("ean-") if tag.startswith("ean-") else None
     label = Label(title=tag, codes=(ean,) if ean else (), eans=(ean,) if ean else (), confidence=0.95)
+    clear = not tag.startswith("unclear")
     return PhotoAnalysis(
         format="PNG",
         width_px=640,
         height_px=480,
         gps=Gps(latitude=52.5, longitude=13.4) if tag.startswith("placed") else None,
         codes=(Code(format="EAN-13", value=ean, ean=ean),) if ean else (),
-        text=(TextLine(text=tag, confidence=0.95),),
-        labels=(label,),
+        text=(TextLine(text=tag, confidence=0.95),) if clear else (),
+        labels=(label,) if clear else (),
         quality=Quality(sharpness=500.0, blurred=False, brightness=0.5, contrast=0.2, exposure="ok"),
         fingerprint=hashlib.sha256(tag.encode()).hexdigest(),
     )
+
+
+class FakeSeer:
+    """A `PhotoSeer` over a table of answers by the photo's tag, given in turn; without one it is blind."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[Sight | Exception]] = {}
+        self.shown: list[str] = []
+
+    async def see(self, step: SeeInput, picture: bytes) -> Sight:
+        tag = picture.removeprefix(b"jpeg:").decode()
+        self.shown.append(tag)
+        answers = self.answers.get(tag, [Sight(problem="no model that sees is configured", blind=True)])
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 class FakeFetcher:

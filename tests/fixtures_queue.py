@@ -48,7 +48,7 @@ from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.provisioning import provision
 from temporal.workers import build_worker
-from tests.fakes import FakeFetcher, FakeReader, MemoryKeys
+from tests.fakes import FakeFetcher, FakeReader, FakeSeer, MemoryKeys
 
 
 @dataclass
@@ -59,6 +59,7 @@ class Providers:
     keys: MemoryKeys = field(default_factory=MemoryKeys)
     reader: FakeReader = field(default_factory=FakeReader)
     fetcher: FakeFetcher = field(default_factory=FakeFetcher)
+    seer: FakeSeer = field(default_factory=FakeSeer)
 
 
 @pytest.fixture
@@ -145,6 +146,7 @@ def run_worker(connect: Connect, providers: Providers) -> RunWorker:
             "reader": providers.reader,
             "fetcher": providers.fetcher,
             "matcher": FuzzyMatcher(),
+            "seer": providers.seer,
             "history": buffered,
         }
         worker = build_worker(client, "photo_processing", given, slots=slots, drain=timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""What a batch says of a collection. Pure; condition and worth are judged by nobody here, and therefore null."""
+"""What a batch says of a collection. Pure; what neither print nor a model says is null."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from workflows.sightings import Thing
 
 def collection_of(things: Sequence[Thing], items: Sequence[DetectedItem]) -> CollectionData:
     """Return what the collection consists of. `things` and `items`: in the same order."""
-    categories = [thing.product.category if thing.product else None for thing in things]
+    categories = [item.category for item in items]
+    conditions = Counter(item.condition for item in items if item.condition)
     named = [category or item.name for category, item in zip(categories, items, strict=True)]
     currencies = {item.currency for item in items}
     values = [item.estimated_value for item in items if item.estimated_value is not None]
@@ -20,4 +21,5 @@ def collection_of(things: Sequence[Thing], items: Sequence[DetectedItem]) -> Col
         categorized_items=dict(Counter(named)),
         estimated_total_value=sum(values) if priced else None,
         currency=currencies.pop() if priced else None,
+        condition_summary=", ".join(f"{count} {name}" for name, count in sorted(conditions.items())) or None,
     )

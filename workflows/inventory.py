@@ -4,15 +4,17 @@ Nothing is counted that was not read: an item is a code or a stock number that s
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from contracts.inventory import DetectedItem, Finding, Label, SequenceType
 from contracts.photos import BatchCounts, InventoryItem, PhotoAnalysis, PhotoInput, PhotoReading, PhotoResult
+from contracts.seeing import VisionReport
 from workflows.collection import collection_of
 from workflows.mileage import mileage_of
 from workflows.sequences import CATEGORIES, sequence_of
 from workflows.shelf import shelf_of
-from workflows.sightings import Sighting, Thing, detected, sightings_on, things_of
+from workflows.sightings import Thing, detected, sightings_on, things_of
 
 SAME_SCENE_BITS = 26
 """Two photos whose 256-bit fingerprints differ in at most this many bits show the same scene."""
@@ -32,16 +34,20 @@ def judged(readings: Sequence[PhotoReading]) -> list[PhotoReading]:
 
 
 def take_inventory(
-    batch: PhotoInput, photos: Sequence[PhotoReading], findings: Sequence[Finding] | None = None
+    batch: PhotoInput,
+    photos: Sequence[PhotoReading],
+    findings: Sequence[Finding] | None = None,
+    vision: VisionReport | None = None,
 ) -> PhotoResult:
     """Return the batch's result, photos in the order of the request.
 
     photos: as `judged` returns them
     findings: what each of their labels (`sightings_on`) was found to be; None when there was nothing to compare with
+    vision: what models were asked about them; what they said is in `photos`
     """
     seen = sightings_on(photos)
     if findings is not None:
-        seen = [Sighting(one.photo, one.label, finding) for one, finding in zip(seen, findings, strict=True)]
+        seen = [replace(one, finding=finding) for one, finding in zip(seen, findings, strict=True)]
     kind, because = sequence_of(batch, photos)
     things = [thing for thing in things_of(seen, batch.products) if _tells(thing, kind)]
     told = [
@@ -63,6 +69,7 @@ def take_inventory(
         detected_items=tuple(told),
         needs_human_review=bool(review),
         review=review,
+        vision=vision,
         **special,
     )
 
@@ -70,7 +77,9 @@ def take_inventory(
 def _tells(thing: Thing, kind: SequenceType) -> bool:
     """Tell whether a thing is listed: words alone are no thing on a shelf or a dashboard."""
     words_count = kind in {SequenceType.COLLECTION_INVENTORY, SequenceType.GENERAL}
-    return words_count or thing.sightings[0].numbered or any(one.finding.rivals for one in thing.sightings)
+    if words_count or thing.sightings[0].numbered:
+        return True
+    return any(one.finding.rivals or one.said for one in thing.sightings)
 
 
 def _special(
@@ -161,7 +170,7 @@ def _keys(found: PhotoAnalysis) -> list[str]:
 def _items(photos: Sequence[PhotoReading]) -> tuple[InventoryItem, ...]:
     """Items in the order they were first read; the code and the stock number of a label are one item."""
     items: dict[str, InventoryItem] = {}
-    for one in sightings_on(photos):
+    for one in (each for each in sightings_on(photos) if not each.only_seen):
         for item in _items_of(one.photo, one.label):
             items[item.key] = _add(items[item.key], item) if item.key in items else item
     return tuple(items.values())

@@ -10,10 +10,17 @@ with workflow.unsafe.imports_passed_through():
     from contracts.inventory import Finding, MatchInput
     from contracts.jobs import JobInput
     from contracts.photos import FetchInput, PhotoInput, PhotoReading, PhotoRef, PhotoResult, ReadInput
-    from contracts.policies import LOCAL_WORK, REMOTE_READ
+    from contracts.policies import LOCAL_WORK, MODEL_CALL, REMOTE_READ
+    from contracts.seeing import SeeInput, Sight, VisionReport
     from workflows.inventory import judged, take_inventory
     from workflows.job import JobWorkflow
+    from workflows.seeing import report_of, to_be_shown, with_sights
     from workflows.sightings import sightings_on
+
+SHOWN_AT_ONCE = 4
+"""Photos of one job that are shown to a model at the same time: providers limit requests by the minute."""
+SHOWN_AGAIN = 2
+"""Attempts to show one photo: the job is complete without, and somebody may be waiting for it."""
 
 
 @workflow.defn(name="photo_processing")
@@ -27,8 +34,41 @@ class PhotoWorkflow(JobWorkflow):
 
     async def _story(self, batch: PhotoInput) -> PhotoResult:
         readings = await asyncio.gather(*(self._one(index, ref, batch) for index, ref in enumerate(batch.photos)))
-        photos = judged(readings)
-        return take_inventory(batch, photos, await self._found(batch, photos))
+        photos, vision = await self._seen(batch, judged(readings))
+        return take_inventory(batch, photos, await self._found(batch, photos), vision)
+
+    async def _seen(
+        self, batch: PhotoInput, photos: Sequence[PhotoReading]
+    ) -> tuple[Sequence[PhotoReading], VisionReport | None]:
+        """Return the photos with what a model says of those it was shown, and what that took.
+
+        The first one is shown alone: when that is of no use, the others are not shown at all.
+        """
+        chosen = to_be_shown(batch, photos)
+        if not chosen:
+            return photos, None
+        at_once, sights = asyncio.Semaphore(SHOWN_AT_ONCE), dict[int, Sight]()
+
+        async def show(photo: PhotoReading) -> None:
+            async with at_once:
+                if not any(sight.blind for sight in sights.values()):
+                    sights[photo.index] = await self._sight(photo, batch)
+
+        await show(chosen[0])
+        await asyncio.gather(*map(show, chosen[1:]))
+        return with_sights(photos, sights), report_of(chosen, sights)
+
+    async def _sight(self, photo: PhotoReading, batch: PhotoInput) -> Sight:
+        step = SeeInput(
+            job_id=self._header.id,
+            tenant_id=self._header.tenant_id,
+            index=photo.index,
+            sha256=photo.sha256 or "",
+            labels=photo.analysis.labels if photo.analysis else (),
+            cache=batch.vision.cache,
+            attempts=min(SHOWN_AGAIN, self._header.max_attempts),
+        )
+        return await self.step(PhotoActivities.see, step, MODEL_CALL)
 
     async def _found(self, batch: PhotoInput, photos: Sequence[PhotoReading]) -> Sequence[Finding] | None:
         """Return what the labels on the photos were found to be; None when no products were given."""

@@ -44,6 +44,7 @@ def _item(thing: Thing, product: Product, batch: PhotoInput) -> ShelfItem:
         confidence=min(thing.confidence, *printed) if printed else thing.confidence,
         bounding_box=thing.sightings[0].label.box,
         photos=thing.photos,
+        by_model=thing.marks().get("productId"),
     )
 
 

@@ -1,15 +1,31 @@
 """From labels to things: which labels, on whichever photos, are of one and the same thing. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from contracts.inventory import DetectedItem, Finding, Label, Match, MatchedBy, Price, Product
+from contracts.inventory import ByModel, DetectedItem, Finding, Label, Match, MatchedBy, Price, Product
 from contracts.photos import PhotoReading
+from contracts.seeing import SeenThing
 
 UNMATCHED = 0.5
 """Share of its confidence that a label keeps when it is none of the given products' (the platform's rule)."""
 LEAST_LETTERS = 4
+SURE_WORDS = 0.9
+"""Words without a number are a model's to say when they were read less surely: true ones are read so even when soft."""
 NOTHING = Finding()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model says of a thing."""
+
+    thing: SeenThing
+    model: str
+
+    @property
+    def mark(self) -> ByModel:
+        """How it is marked in a result."""
+        return ByModel(model=self.model, confidence=self.thing.confidence)
 
 
 @dataclass(frozen=True)
@@ -19,6 +35,9 @@ class Sighting:
     photo: int
     label: Label
     finding: Finding = NOTHING
+    said: Said | None = None
+    only_seen: bool = False
+    """The label itself is a model's: none was read, or nothing but words."""
 
     @property
     def key(self) -> str:
@@ -70,8 +89,33 @@ class Thing:
     @property
     def name(self) -> str:
         """The product's title, or the words on the label, or the number."""
-        said = (one.label.title for one in self.sightings if one.label.title)
-        return (self.product.title if self.product else "") or next(said, self.sightings[0].key.partition(":")[2])
+        read = (one.label.title for one in self.sightings if one.label.title)
+        seen = (one.said.thing.title for one in self.sightings if one.said and one.said.thing.title)
+        own = self.product.title if self.product else ""
+        return own or next(read, "") or next(seen, "") or self.sightings[0].key.partition(":")[2]
+
+    def said(self, kind: str) -> tuple[str, ByModel] | None:
+        """Return what a model says of its `category` or `condition`, and who; the surest of several."""
+        told = [one.said for one in self.sightings if one.said and getattr(one.said.thing, kind)]
+        surest = max(told, key=lambda one: one.thing.confidence, default=None)
+        return (str(getattr(surest.thing, kind)), surest.mark) if surest else None
+
+    def marks(self) -> dict[str, ByModel]:
+        """Return which fields a model says, by their names in a result."""
+        marks: dict[str, ByModel] = {}
+        for one in self.sightings:
+            if one.said and one.only_seen and (self.product is None or self.only_seen):
+                marks.setdefault("name" if self.product is None else "productId", one.said.mark)
+                if one.label.skus and self.product is None:
+                    marks.setdefault("sku", one.said.mark)
+            elif one.said and self.product is None and self.name == one.said.thing.title != one.label.title:
+                marks.setdefault("name", one.said.mark)
+        return marks
+
+    @property
+    def only_seen(self) -> bool:
+        """Whether nothing of it was read: only a model says that it is there."""
+        return all(one.only_seen for one in self.sightings)
 
     def first(self, kind: str) -> str | None:
         """Return the first of its `eans` or `skus`."""
@@ -96,13 +140,37 @@ class Thing:
 
 
 def sightings_on(photos: Iterable[PhotoReading]) -> list[Sighting]:
-    """Return the labels of all photos but near-duplicates, in order."""
+    """Return the labels of all photos but near-duplicates, in order; then what only a model sees on each."""
     return [
-        Sighting(photo.index, label)
+        one
         for photo in photos
         if photo.analysis and photo.duplicate_of is None
-        for label in photo.analysis.labels
+        for one in _on(photo, photo.analysis.labels)
     ]
+
+
+def _on(photo: PhotoReading, labels: Sequence[Label]) -> Iterator[Sighting]:
+    said = [Said(thing, photo.seen.model) for thing in photo.seen.things] if photo.seen else []
+    of_label = {one.thing.label: one for one in reversed(said)}
+    for place, label in enumerate(labels):
+        yield _heard(photo.index, label, of_label.get(place))
+    for one in said:
+        if one.thing.label is None and (one.thing.title or one.thing.sku):
+            yield Sighting(photo.index, _as_label(one.thing), said=one, only_seen=True)
+
+
+def _heard(photo: int, label: Label, said: Said | None) -> Sighting:
+    """Return a label with what a model says of it; its words take the place of such as could hardly be read alone."""
+    sure = label.codes or label.skus or (label.title and label.confidence >= SURE_WORDS)
+    if said is None or sure or not (said.thing.title or said.thing.sku):
+        return Sighting(photo, label, said=said)
+    return Sighting(photo, _as_label(said.thing, label), said=said, only_seen=True)
+
+
+def _as_label(thing: SeenThing, read: Label | None = None) -> Label:
+    skus = (thing.sku,) if thing.sku else ()
+    place = {"prices": read.prices, "box": read.box} if read else {}
+    return Label(title=thing.title, skus=skus, confidence=thing.confidence, **place)
 
 
 def things_of(sightings: Iterable[Sighting], products: Sequence[Product]) -> list[Thing]:
@@ -121,10 +189,19 @@ def detected(thing: Thing, location: str | None, *, count_labels: bool, compared
     """Return a thing as it is told. `compared`: there were products that it could have been."""
     price, counted = thing.price(), thing.quantities(count_labels=count_labels)
     product = thing.product
+    marks = thing.marks()
+    condition, category = thing.said("condition"), thing.said("category")
+    own = product.category if product else None
+    if condition:
+        marks["condition"] = condition[1]
+    if category and not own:
+        marks["category"] = category[1]
     return DetectedItem(
         name=thing.name,
         quantity=counted.pop() if len(counted) == 1 else None,
         seen=max(one.label.pieces for one in thing.sightings),
+        condition=condition[0] if condition else None,
+        category=own or (category[0] if category else None),
         estimated_value=price.amount_minor if price else None,
         currency=price.currency if price else None,
         location=location,
@@ -134,10 +211,12 @@ def detected(thing: Thing, location: str | None, *, count_labels: bool, compared
         ean=thing.first("eans"),
         photos=thing.photos,
         review=tuple(_doubts(thing, compared=compared)),
+        by_model=marks,
     )
 
 
 def _doubts(thing: Thing, *, compared: bool) -> list[str]:
+    doubts = ["only a model sees it: nothing of it could be read"] if thing.only_seen else []
     if any(one.finding.rivals for one in thing.sightings):
-        return ["it fits several products"]
-    return ["it is none of the given products"] if compared and thing.product is None else []
+        return [*doubts, "it fits several products"]
+    return [*doubts, "it is none of the given products"] if compared and thing.product is None else doubts

@@ -18,7 +18,7 @@ from PIL import Image
 
 from adapters.models.errors import refused, translated
 from contracts.errors import Declined, Unconfirmed, Unsupported
-from contracts.generation_kinds import ModelUse
+from contracts.generation_kinds import ModelUse, OtherUse
 from contracts.generation_ports import Answer, Heard, Message, Picture, Question
 from contracts.model_endpoints import ModelEndpoint
 from contracts.model_errors import CONTENT_POLICY
@@ -26,6 +26,8 @@ from contracts.model_errors import CONTENT_POLICY
 CONNECT_SECONDS = 10.0
 BOUNDS = ("maxLength", "minLength", "maxItems", "minItems", "pattern")
 """Words of JSON Schema that OpenAI's subset does not have; the answer is checked against them afterwards."""
+SEEING = {OtherUse.PHOTO_READING}
+"""Uses that the endpoint's usual model is not asked for: many models cannot see, and some say what they do not see."""
 _SIGNATURES = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"), (b"RIFF", "image/webp"))
 
 
@@ -50,7 +52,8 @@ class OpenAiModels:
 
     def model_for(self, kind: ModelUse) -> str | None:
         """Return the model that the settings name for this; None when they name none."""
-        return self._endpoint.models.get(kind, self._endpoint.model)
+        usual = None if kind in SEEING else self._endpoint.model
+        return self._endpoint.models.get(kind, usual)
 
     def cost_micros(self, model: str, input_tokens: int, output_tokens: int, pictures: int = 0) -> int | None:
         """Return the cost by the price in the settings; None without one."""
@@ -118,7 +121,7 @@ class OpenAiModels:
     def _request(self, question: Question) -> dict[str, Any]:
         request: dict[str, Any] = {
             "model": question.model,
-            "messages": [{"role": message.role, "content": message.text} for message in self._messages(question)],
+            "messages": [{"role": each.role, "content": _content(each)} for each in self._messages(question)],
             "max_tokens": question.max_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},
@@ -138,6 +141,15 @@ class OpenAiModels:
             return question.messages
         schema = Message("system", f"The JSON schema of your answer: {json.dumps(question.schema)}")
         return (question.messages[0], schema, *question.messages[1:])
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """Return what a turn says as it is sent: in parts where pictures belong to it, each in a data URL."""
+    if not message.pictures:
+        return message.text
+    encoded = (base64.b64encode(picture).decode() for picture in message.pictures)
+    shown = [{"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}} for data in encoded]
+    return [{"type": "text", "text": message.text}, *shown]
 
 
 def _pieces(chunk: ChatCompletionChunk) -> Iterator[tuple[str, str | None]]:

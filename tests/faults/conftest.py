@@ -76,6 +76,7 @@ async def worker_on(
         "reader": providers.reader,
         "fetcher": providers.fetcher,
         "matcher": FuzzyMatcher(),
+        "seer": providers.seer,
         "history": buffered,
     }
     async with (

@@ -17,7 +17,7 @@ from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.workers import build_worker
-from tests.fakes import FakeFetcher, FakeReader, MemoryKeys
+from tests.fakes import FakeFetcher, FakeReader, FakeSeer, MemoryKeys
 
 
 class DeadlyReader(FakeReader):
@@ -38,6 +38,7 @@ async def work(address: str, namespace: str, objects: str, database: str) -> Non
         "reader": DeadlyReader(),
         "fetcher": FakeFetcher(),
         "matcher": FuzzyMatcher(),
+        "seer": FakeSeer(),
         "history": history,
     }
     async with history.running(), build_worker(client, "photo_processing", given, 4, timedelta(seconds=1)):

@@ -20,6 +20,7 @@ from contracts.photos import (
     Quality,
     TextLine,
 )
+from contracts.seeing import Condition, Seen, SeenThing
 from workflows.inventory import SAME_SCENE_BITS, judged, take_inventory
 from workflows.sightings import sightings_on
 
@@ -287,3 +288,59 @@ def test_the_kind_of_sequence_is_detected_with_a_reason(
 
     assert result.sequence_type is kind
     assert result.detected_because
+
+
+def seen(photo: PhotoReading, *things: dict[str, Any]) -> PhotoReading:
+    told = tuple(SeenThing(**{"confidence": 0.7, **thing}) for thing in things)
+    return photo.model_copy(update={"seen": Seen(model="eye", provider="eyes", things=told)})
+
+
+def test_a_model_adds_what_was_not_read_and_outweighs_no_code_no_print_and_no_product() -> None:
+    coded = seen(
+        read(0, ZERO, **ean(TEA, title="Alder Green Tea")),
+        {"label": 0, "title": "Birch Olive Oil", "sku": "OIL-1", "category": "oils", "condition": Condition.WORN},
+    )
+    printed = read(1, FAR, labels=(Label(title="Candle", skus=("C-1",), confidence=0.95), Label(confidence=0.9)))
+    printed = seen(printed, {"label": 0, "title": "Soap", "sku": "S-1"}, {"label": 1, "title": "Oat biscuits"})
+    products = [
+        {"id": "tea", "barcode": TEA, "title": "Tea", "category": "drinks"},
+        {"id": "oil", "sku": "OIL-1", "title": "Birch Olive Oil"},
+    ]
+
+    result = taken([coded, printed], SequenceType.BUSINESS_INVENTORY, products=products)
+
+    tea, candle, biscuits = result.detected_items
+    assert (tea.product_id, tea.category, tea.condition, list(tea.by_model)) == ("tea", "drinks", "worn", ["condition"])
+    assert (candle.name, candle.sku, candle.by_model) == ("Candle", "C-1", {})
+    assert (biscuits.name, list(biscuits.by_model), biscuits.confidence) == ("Oat biscuits", ["name"], 0.35)
+    assert result.shelf
+    assert [item.product_id for item in result.shelf.items] == ["tea"]
+    assert [item.key for item in result.items] == [f"ean:{TEA}", "sku:C-1"], "a model's numbers are no items"
+
+
+def test_a_models_word_for_a_product_changes_no_stock() -> None:
+    photo = seen(read(0, ZERO, labels=()), {"title": "Birch Olive Oil", "confidence": 0.75})
+    products = [{"id": "oil", "title": "Birch Olive Oil", "quantity": 1}]
+    limits = {"confidence": 0, "difference": 10}
+
+    result = taken([photo], SequenceType.BUSINESS_INVENTORY, products=products, count_labels=True, stock_limits=limits)
+
+    assert result.shelf
+    assert (result.shelf.updates, [conflict.code for conflict in result.shelf.conflicts]) == ((), ["not_counted"])
+    assert result.shelf.items[0].by_model
+    assert result.needs_human_review
+
+
+def test_a_collection_says_the_condition_that_a_model_saw() -> None:
+    photos = [
+        seen(read(index, fingerprint, labels=()), {"title": title, "condition": condition, "category": "cars"})
+        for index, (fingerprint, title, condition) in enumerate(
+            [(ZERO, "Red car", Condition.GOOD), (FAR, "Blue car", Condition.WORN)]
+        )
+    ]
+
+    collection = taken(photos, SequenceType.COLLECTION_INVENTORY).collection_data
+
+    assert collection
+    assert (collection.condition_summary, collection.collection_type) == ("1 good, 1 worn", "cars")
+    assert collection.categorized_items == {"cars": 2}

@@ -43,3 +43,17 @@ async def test_a_briefing_s_tokens_are_not_told_as_a_generation_s(database: Data
         (date(2026, 11, 22), "ai_generation", 101),
         (date(2026, 11, 22), "news_intelligence", 15),
     ]
+
+
+async def test_a_step_loses_and_counts_its_own_calls_alone_when_others_of_its_job_ask_at_the_same_time(
+    database: Database,
+) -> None:
+    book, job = ModelCalls(database), "acme:photo_processing:1"
+    for key in (f"{job}/2/1/1", f"{job}/21/1/1"):
+        line = call(key, OtherUse.PHOTO_READING, 10)
+        await book.note(line.model_copy(update={"job_id": job, "state": CallState.OPEN}))
+
+    await book.lose(job, f"{job}/2/")
+
+    counted = [await book.of_job(job, keys) for keys in (f"{job}/2/", f"{job}/21/", "")]
+    assert [(used.calls, used.lost_calls) for used in counted] == [(1, 1), (1, 0), (2, 1)]

@@ -32,7 +32,7 @@ from temporal.plugin import queue_plugin
 from temporal.program import find_program
 from temporal.provisioning import provision
 from temporal.workers import build_worker
-from tests.fakes import FakeFetcher, FakeReader, MemoryHistory, photo
+from tests.fakes import FakeFetcher, FakeReader, FakeSeer, MemoryHistory, photo
 from tests.replay.generations import record_generations
 from tests.replay.keeping import HISTORIES, record_stories
 from tests.replay.news import record_news
@@ -152,6 +152,7 @@ async def _bench(address: str) -> AsyncIterator[Bench]:
         "reader": bench.reader,
         "fetcher": bench.fetcher,
         "matcher": FuzzyMatcher(),
+        "seer": FakeSeer(),
         "history": buffered,
     }
     async with buffered.running(), build_worker(client, TYPE, given, slots=4, drain=timedelta(seconds=1)):

@@ -298,10 +298,10 @@ class MemoryBook:
     async def note(self, call: ModelCall) -> None:
         self.calls[call.key] = call
 
-    async def lose(self, job_id: str) -> None:
+    async def lose(self, job_id: str, keys: str = "") -> None:
         pass
 
-    async def of_job(self, job_id: str) -> Used:
+    async def of_job(self, job_id: str, keys: str = "") -> Used:
         return Used()
 
 
