@@ -20,6 +20,7 @@ from api.assembly import Options, assemble
 from api.context import Services
 from api.protocol import BoundedProtocol
 from api.relay import OutboxRelay
+from api.server import LeavingServer
 from config import Settings, load_settings
 from contracts.errors import JobError, Unavailable
 from contracts.limits import TenantLimits
@@ -156,7 +157,8 @@ async def serve(settings: Settings) -> None:
             server_header=False,
             http=BoundedProtocol,
         )
-        await uvicorn.Server(options).serve()
+        services: Services = app.state.services
+        await LeavingServer(options, services.ends.leave).serve()
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ by one query.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -67,6 +67,19 @@ class EndWatch:
         self._standings: Gathered[str, JobStatus | None] = Gathered(self._ask, TOGETHER)
         self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
         self._waiting: Counter[str] = Counter()
+        self._deadlines: set[asyncio.Timeout] = set()
+        self._leaving = False
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait now."""
+        return len(self._deadlines)
+
+    def leave(self) -> None:
+        """Let go of all who wait, and of all who come: each is answered with its job as it stands now."""
+        self._leaving = True
+        for deadline in self._deadlines:
+            deadline.reschedule(asyncio.get_running_loop().time())
 
     async def outcome(self, caller: Caller, job: Job, within: timedelta) -> Job:
         """Return an accepted job as soon as it has ended or is dead, or as it stands when the time is up.
@@ -74,13 +87,13 @@ class EndWatch:
         A job that is due only after that time, and a caller too many, do not wait. Whether the job goes on does not
         depend on anybody's waiting.
         """
-        if job.status.ended or not within or _due(job) > datetime.now(UTC) + within:
+        if job.status.ended or not within or self._leaving or _due(job) > datetime.now(UTC) + within:
             return job
         with self._counted(job.tenant_id) as welcome:
             if not welcome:
                 return job.model_copy(update={"notice": CROWDED})
             with suppress(TimeoutError):
-                async with asyncio.timeout(within.total_seconds()):
+                async with self._deadline(within):
                     await self._over(job.id)
         try:
             return await self._queue.get_job(caller, job.id)
@@ -117,6 +130,15 @@ class EndWatch:
     async def _ask(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
         known = await self._queries.standings(sorted(set(job_ids)))
         return [known.get(job_id) for job_id in job_ids]
+
+    @asynccontextmanager
+    async def _deadline(self, within: timedelta) -> AsyncIterator[None]:
+        async with asyncio.timeout(within.total_seconds()) as deadline:
+            self._deadlines.add(deadline)
+            try:
+                yield
+            finally:
+                self._deadlines.discard(deadline)
 
     @contextmanager
     def _counted(self, tenant_id: str) -> Iterator[bool]:

@@ -34,6 +34,7 @@ from api.app import create_app
 from api.context import Services
 from api.protocol import BoundedProtocol
 from api.relay import OutboxRelay
+from api.server import LeavingServer
 from config import Settings
 from contracts.ports import Holds, JobHistory
 from contracts.repair import SYSTEM_QUEUE
@@ -231,9 +232,8 @@ async def api(run_api: RunApi, tmp_path: Path) -> AsyncIterator[Api]:
 @asynccontextmanager
 async def _served(services: Services) -> AsyncIterator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(services), http=BoundedProtocol, log_config=None, timeout_graceful_shutdown=1)
-    )
+    options = uvicorn.Config(create_app(services), http=BoundedProtocol, log_config=None, timeout_graceful_shutdown=1)
+    server = LeavingServer(options, services.ends.leave)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:
         await asyncio.sleep(0.01)

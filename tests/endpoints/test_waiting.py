@@ -5,13 +5,22 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from temporalio.client import Client
 
 from contracts.errors import Unavailable
+from readmodel.database import Database
 from tests.endpoints.test_jobs import batch, job_that
-from tests.fixtures_queue import Api, Providers, RunWorker
+from tests.fixtures_queue import ADMIN_KEY, Api, Providers, RunApi, RunWorker
 from tests.locks import locked
+
+
+async def until_waiting(api: Api, callers: int) -> None:
+    """Return when so many callers wait for results."""
+    async with asyncio.timeout(30):
+        while api.services.ends.waiting < callers:
+            await asyncio.sleep(0.02)
 
 
 async def test_a_job_that_ends_in_time_is_answered_with_its_result(api: Api, run_worker: RunWorker) -> None:
@@ -99,6 +108,32 @@ async def test_many_who_wait_leave_the_api_to_others_and_those_too_many_are_told
     assert [answer.status_code for answer in others] == [200] * 20
     assert sorted(answer.status_code for answer in answers) == [200] * 60 + [202]
     assert providers.reader.read_count == {"one": 1}
+
+
+@pytest.mark.postgres
+async def test_who_waits_when_the_service_stops_is_answered_with_the_job_before_it_goes(
+    run_api: RunApi, providers: Providers, run_worker: RunWorker, postgres_url: str
+) -> None:
+    await Database(postgres_url).migrate()
+    providers.reader.open.clear()
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Tenant-Id": "acme", "Idempotency-Key": "k"}
+
+    async with httpx.AsyncClient(headers=headers, timeout=60) as http, asyncio.timeout(60):
+        async with run_api(database_url=postgres_url) as api, run_worker(api.history):
+            body = await batch(api, "one")
+            quick = asyncio.create_task(http.post(f"{api.url}/v1/jobs?wait=59s", json=body))
+            await providers.reader.reading.get()
+            left = [asyncio.create_task(http.post(f"{api.url}/v1/jobs?wait=59s", json=body)) for _ in range(3)]
+            await until_waiting(api, 4)
+        answers = [await task for task in (quick, *left)]
+        providers.reader.open.set()
+        async with run_api(database_url=postgres_url) as api, run_worker(api.history):
+            again = await http.post(f"{api.url}/v1/jobs?wait=59s", json=body)
+
+    assert [answer.status_code for answer in answers] == [202] * 4
+    assert {answer.json()["status"] for answer in answers} <= {"processing", "retrying"}, "its worker stops as well"
+    assert (again.status_code, again.json()["status"]) == (200, "completed")
+    assert {answer.json()["id"] for answer in (*answers, again)} == {again.json()["id"]}
 
 
 @pytest.mark.impatient

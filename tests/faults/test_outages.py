@@ -58,6 +58,32 @@ async def test_while_temporal_is_stopped_jobs_are_accepted_and_start_once_when_i
     assert outbox == 0
 
 
+async def test_who_waits_for_a_result_while_temporal_is_stopped_and_started_gets_it(
+    own_temporal: OwnTemporal, providers: Providers, run_api: RunApi, tmp_path: Path
+) -> None:
+    await Database(f"sqlite:///{tmp_path / 'spaces.db'}").migrate()
+    client = await own_temporal.connect(queue_plugin(providers.blobs, keys=providers.keys))
+    providers.reader.open.clear()
+
+    async with run_api(client) as api, worker_on(own_temporal, providers, api.history), asyncio.timeout(90):
+        api.http.timeout = 70
+        begun, late = await batch(api, "one"), await batch(api, "two")
+        first = asyncio.create_task(api.http.post("/v1/jobs?wait=55s", json=begun))
+        await providers.reader.reading.get()
+        await own_temporal.server.stop()
+        second = asyncio.create_task(api.http.post("/v1/jobs?wait=55s", json=late))
+        brief = await api.http.post("/v1/jobs?wait=1s", json=late)
+        await own_temporal.start()
+        providers.reader.open.set()
+        answers = [await first, await second]
+        last = await ended(api, brief.json()["id"])
+
+    assert [(answer.status_code, answer.json()["status"]) for answer in answers] == [(200, "completed")] * 2
+    assert (brief.status_code, brief.json()["status"], last["status"]) == (202, "pending", "completed")
+    assert "Temporal" in brief.json()["notice"]
+    assert set(providers.reader.read_count.elements()) == {"one", "two"}
+
+
 async def test_a_job_waiting_for_temporal_cannot_be_cancelled_before_it_is_back(
     own_temporal: OwnTemporal, providers: Providers, run_api: RunApi, tmp_path: Path
 ) -> None:
