@@ -30,18 +30,22 @@ class DeadFilter:
     tenant_id: None for those of all tenants
     error_types: of a group's last failure; looked at after grouping, because errors are no text to a database
     standings: how a group stands by the marks of `tenant_id`; looked at after grouping as well
+    of_job: the one group that this job is in, if it is dead
     """
 
     tenant_id: str | None
     job_types: tuple[str, ...] = ()
     error_types: tuple[str, ...] = ()
     standings: tuple[ErrorStanding, ...] = ()
+    of_job: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return what a job's row must fulfil."""
         wanted = [JobRow.status == JobStatus.DEAD.value]
         if self.tenant_id is not None:
             wanted.append(JobRow.tenant_id == self.tenant_id)
+        if self.of_job is not None:
+            wanted.append(_KEY.in_(select(_KEY).where(JobRow.id == self.of_job, *wanted).correlate(None)))
         return [*wanted, JobRow.job_type.in_(self.job_types)] if self.job_types else wanted
 
     def shows(self, group: "ErrorGroup") -> bool:

@@ -28,13 +28,14 @@ async def error_groups(
     job_type: Annotated[list[str] | None, Query(alias="jobType")] = None,
     error_type: Annotated[list[str] | None, Query(alias="errorType")] = None,
     standing: Annotated[list[ErrorStanding] | None, Query(description="may be repeated")] = None,
+    job_id: Annotated[str | None, Query(alias="jobId", description="only the group that this dead job is in")] = None,
 ) -> Page[ErrorGroupView]:
     """Return dead jobs in groups of one kind of failure, the group of the last death first.
 
     The jobs of a group are `GET /v1/jobs?status=dead&fingerprint=…`.
     """
     kinds = tuple(known.name if (known := find_job_type(name)) else name for name in job_type or ())
-    wanted = DeadFilter(tenant_id, kinds, tuple(error_type or ()), tuple(standing or ()))
+    wanted = DeadFilter(tenant_id, kinds, tuple(error_type or ()), tuple(standing or ()), job_id)
     groups, following = await here.queue.list_error_groups(who, wanted, limit, cursor)
     return Page[ErrorGroupView](items=groups, next_cursor=following)
 

@@ -37,6 +37,9 @@ async def ask_bulk(tab: Tab, kind: BulkKind, wanted: BulkFilter, *, canary: int 
             button(f"{kind.value.capitalize()} {count(found.matched, 'job')}", lambda: asked.submit(True), style)
     key = str(uuid7())  # one for the dialog: pressing twice begins it once
     while await asked:
+        reason.refuse("" if reason.value.strip() else "Say why.")
+        if not reason.value.strip():
+            continue
         ordered = await tab.act(
             lambda caller: tab.here.bulk_actions.start(caller, _request(kind, wanted, reason, pace, first), key)
         )
@@ -44,7 +47,6 @@ async def ask_bulk(tab: Tab, kind: BulkKind, wanted: BulkFilter, *, canary: int 
             asked.delete()
             tab.go(f"{ROOT}/bulk-actions/{ordered.action.id}")
             return True
-        asked.open()
     asked.delete()
     return False
 

@@ -2,31 +2,29 @@
 
 from collections.abc import Sequence
 
-from api.dead_letters import MarkBody
 from api.identity import Caller, Right
 from api.statistics import ErrorGroupView
-from contracts.bulk import BulkFilter, BulkKind
-from contracts.error_marks import ErrorMark, ErrorStanding
+from contracts.error_marks import ErrorStanding
 from contracts.jobs import JobStatus
 from dashboard.frame import box, head, link, text
-from dashboard.pages.bulk_dialog import ask_bulk
+from dashboard.pages.error_groups import act_on, decided, group_actions, group_link
 from dashboard.pages.paged import ROWS, PagedTable
 from dashboard.parts.table import Column, Empty, Row
 from dashboard.tab import Tab
-from dashboard.words import ROOT, job_link, jobs_link, said
+from dashboard.words import ROOT, job_link, said
 from readmodel.dead_letters import DeadFilter
 from readmodel.events import StoredEvent
 
 COLUMNS = (
     Column("group", "What went wrong", "link", "long"),
+    Column("standing", "Standing", "status"),
     Column("jobs", "Jobs", "number"),
-    Column("tenants", "Tenants", "link"),
+    Column("tenants", "Tenants", "link", "long"),
     Column("first", "First", "time", "wide"),
     Column("last", "Last", "time"),
-    Column("sample", "Sample", "link", "wide"),
-    Column("do", "", "actions"),
+    Column("sample", "Sample", "link"),
+    Column("do", "", "actions", "below"),
 )
-CANARY = 10
 PAGE = f"{ROOT}/dead-letters"
 SHOWN: dict[str, tuple[str, tuple[ErrorStanding, ...]]] = {
     "": ("Open", (ErrorStanding.OPEN, ErrorStanding.CAME_BACK)),
@@ -34,7 +32,6 @@ SHOWN: dict[str, tuple[str, tuple[ErrorStanding, ...]]] = {
     "ignored": ("Ignored", (ErrorStanding.IGNORED,)),
     "all": ("All", ()),
 }
-MARKS = {"resolved": ErrorMark.RESOLVED, "ignored": ErrorMark.IGNORED, "open": None}
 
 
 async def build(tab: Tab) -> None:
@@ -56,18 +53,9 @@ async def build(tab: Tab) -> None:
         return [_row(tab, group) for group in groups], following
 
     async def act(fingerprint: str, name: str) -> None:
-        group = known.get(fingerprint)
-        if group is None:
-            return
-        if name in MARKS:
-            await _mark(tab, fingerprint, MARKS[name])
+        if group := known.get(fingerprint):
+            await act_on(tab, group, name)
             await table.show()
-            return
-        wanted = BulkFilter(fingerprint=fingerprint, status=(JobStatus.DEAD,), job_type=(group.job_type,))
-        if name == "one":
-            wanted = BulkFilter(ids=(group.sample_job_id,))
-        kind = BulkKind.DISCARD if name == "discard" else BulkKind.RETRY
-        await ask_bulk(tab, kind, wanted, canary=CANARY if name == "rest" and group.count > CANARY else None)
 
     table = PagedTable(tab, "Error groups", COLUMNS, fine, load, act)
     reload = await table.begin()
@@ -79,53 +67,20 @@ async def build(tab: Tab) -> None:
     tab.follow(told)
 
 
-async def _mark(tab: Tab, fingerprint: str, mark: ErrorMark | None) -> None:
-    async def put(caller: Caller) -> bool:
-        if mark is None:
-            await tab.here.dead_letters.unmark(caller, fingerprint)
-        else:
-            await tab.here.dead_letters.mark(caller, fingerprint, MarkBody(mark=mark))
-        return True
-
-    await tab.act(put, "It comes back when another job dies of it." if mark is ErrorMark.RESOLVED else "Noted.")
-
-
 def _row(tab: Tab, group: ErrorGroupView) -> Row:
     wire = group.to_wire()
     what = f"{group.error_type or 'Error'} in {group.step or said(group.job_type)}"
-    jobs = jobs_link(f"status:dead error:{group.fingerprint}")
     few = ", ".join(group.tenants[:3])
     message = group.message or ("not shown to this key" if group.redacted else "")
-    note = "; ".join(filter(None, (_decided(group), message)))
     return {
         "id": group.fingerprint,
-        "group": {"text": what, "href": jobs, "note": note},
+        "group": {"text": what, "href": group_link(group), "note": message},
+        "standing": group.standing.value,
         "jobs": group.count,
         "tenants": {"text": few, "note": f"{group.tenant_count:,} in all" if group.tenant_count > 3 else ""},
         "first": wire["firstSeenAt"],
         "last": wire["lastSeenAt"],
         "sample": {"text": "look at one", "href": job_link(group.sample_job_id)},
-        "do": _actions(group) if tab.may(Right.JOBS_DECIDE) else [],
+        "below": decided(group),
+        "do": group_actions(group) if tab.may(Right.JOBS_DECIDE) else [],
     }
-
-
-def _decided(group: ErrorGroupView) -> str:
-    if group.marked is None:
-        return ""
-    if group.standing is ErrorStanding.CAME_BACK:
-        return f"came back after {group.marked.actor} said it was resolved"
-    return f"{group.standing.value} by {group.marked.actor}"
-
-
-def _actions(group: ErrorGroupView) -> list[Row]:
-    retry = [{"name": "one", "label": "Retry one"}]
-    if group.count > 1:
-        rest = f"Retry {group.count:,}" if group.count <= CANARY else "Ten, then the rest"
-        retry.append({"name": "rest", "label": rest, "class": "primary"})
-    if group.error_type == "OutcomeUnknown":
-        retry = []
-    marks = [("resolved", "Resolved"), ("ignored", "Ignore")]
-    if group.standing in {ErrorStanding.RESOLVED, ErrorStanding.IGNORED}:
-        marks = [("open", "Open again")]
-    decide = [{"name": name, "label": label} for name, label in marks]
-    return [*retry, *decide, {"name": "discard", "label": "Discard", "class": "danger"}]

@@ -13,6 +13,7 @@ from contracts.jobs import Job, JobStatus
 from dashboard.frame import box, card, icon, link, text
 from dashboard.pages.approvals import ApprovalCard
 from dashboard.pages.confidential import in_confidence
+from dashboard.pages.error_groups import ErrorGroupCard
 from dashboard.pages.job_actions import action_buttons
 from dashboard.pages.job_family import family
 from dashboard.pages.job_records import JobRecords
@@ -65,6 +66,7 @@ class JobPage:
                 self._approval = ApprovalCard(tab, self._refresh)
                 with card("Failed attempts", style="flush") as self._attempts_card:
                     self._attempts = Table("Failed attempts", ATTEMPT_COLUMNS, Empty("None"), rows=attempt_rows(events))
+                self._same = ErrorGroupCard(tab, self._refresh)
                 with card("Jobs around this one") as self._family_card:
                     self._family = box()
                 self._records = JobRecords(tab, self._id)
@@ -76,6 +78,7 @@ class JobPage:
                 with card("What happened"):
                     self._timeline = Timeline("What happened", events)
         self._show(job, events)
+        await self._same.show(job)
         await self._explain()
         await self._records.show()
         self._family_card.set_visibility(await family(tab, job, self._family))
@@ -131,6 +134,7 @@ class JobPage:
     async def _refresh(self) -> None:
         job = await self._tab.here.queue.get_job(await self._tab.who(), self._id)
         self._show(job, await self._events())
+        await self._same.show(job)
         await self._explain()
         await self._records.show()
 

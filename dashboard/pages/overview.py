@@ -63,7 +63,9 @@ async def build(tab: Tab) -> None:
             chart = ui.echart(ended_per_minute(now.minutes)).classes("chart")
             chart.props('role=img aria-label="Jobs ended per minute, last hour"')
         with card("How long it takes"):
-            spans = Table("Durations", SPAN_COLUMNS, Empty("No job ended in the last hour"), rows=span_rows(now))
+            spans = Table(
+                "Durations", SPAN_COLUMNS, Empty("No job ended in the last hour"), rows=span_rows(now), tight=True
+            )
             text("p", "Wait: from due to the first step. Run: from the first step to the end.", "muted")
     with card("Queues", style="flush"):
         queues = Table("Queues", QUEUE_COLUMNS, Empty("No job types"), rows=queue_rows(now.queues))

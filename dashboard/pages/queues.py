@@ -64,8 +64,8 @@ class QueueCard:
             self._in_force = box(style="stack")
             self._tiles = Tiles(f"Figures of {said(queue.job_type)}")
             with box(style="two"):
-                self._spans = Table("Durations", SPAN_COLUMNS, Empty("No job ended in the last hour"))
-                self._waiting = Table("Waiting jobs", WAITING_COLUMNS, Empty("Nothing waits"))
+                self._spans = Table("Durations", SPAN_COLUMNS, Empty("No job ended in the last hour"), tight=True)
+                self._waiting = Table("Waiting jobs", WAITING_COLUMNS, Empty("Nothing waits"), tight=True)
         self.show(queue)
 
     def show(self, queue: QueueStats) -> None:

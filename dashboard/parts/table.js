@@ -2,34 +2,34 @@
 export default {
   template: `
   <div class="table-box">
-    <table class="table" :aria-label="label" :aria-busy="rows === null">
+    <table class="table" :class="tight ? 'tight' : 'stacked'" :aria-label="label" :aria-busy="rows === null">
       <thead v-if="rows && rows.length">
         <tr>
           <th v-if="selectable" class="pick" scope="col">
             <input type="checkbox" aria-label="select all shown" :checked="all" :indeterminate.prop="some && !all"
                    @change="pickAll($event.target.checked)">
           </th>
-          <th v-for="c in columns" :key="c.name" scope="col" :class="['k-' + c.kind, c.class]" :aria-sort="c.sort ? sorted(c) : null">
+          <th v-for="c in beside" :key="c.name" scope="col" :class="['k-' + c.kind, c.class]" :aria-sort="c.sort ? sorted(c) : null">
             <button v-if="c.sort" type="button" class="sort" @click="$emit('sort', c.sort)">{{ c.label }}<i class="arrow" aria-hidden="true"></i></button>
             <template v-else>{{ c.label }}</template>
           </th>
         </tr>
       </thead>
       <tbody>
-        <tr v-for="(row, place) in rows || []" :key="row.id" :data-id="row.id"
-            :class="{ at: place === at, picked: picked.has(row.id), fresh: row.fresh, [row.tone]: row.tone }"
-            @click="click($event, row)">
+        <template v-for="(row, place) in rows || []" :key="row.id">
+        <tr :data-id="row.id" @click="click($event, row)"
+            :class="{ at: place === at, picked: picked.has(row.id), fresh: row.fresh, more: goesOn(row), [row.tone]: row.tone }">
           <td v-if="selectable" class="pick">
             <input type="checkbox" :aria-label="'select ' + row.id" :checked="picked.has(row.id)"
                    @click="pick(place, $event)">
           </td>
-          <td v-for="c in columns" :key="c.name" :class="['k-' + c.kind, c.class]" :data-label="c.label">
+          <td v-for="c in beside" :key="c.name" :class="['k-' + c.kind, c.class]" :data-label="c.label">
             <template v-if="c.kind === 'link'">
               <a v-if="row[c.name] && row[c.name].href" :href="row[c.name].href" :title="row[c.name].title">{{ row[c.name].text }}</a>
               <span v-else-if="row[c.name]">{{ row[c.name].text }}</span>
               <small v-if="row[c.name] && row[c.name].note" class="note">{{ row[c.name].note }}</small>
             </template>
-            <span v-else-if="c.kind === 'status' && row[c.name]" :class="'status s-' + row[c.name]">{{ row[c.name].replace('_', ' ') }}</span>
+            <span v-else-if="c.kind === 'status' && row[c.name]" :class="'status s-' + row[c.name]">{{ row[c.name].replaceAll('_', ' ') }}</span>
             <time v-else-if="c.kind === 'time' && row[c.name]" :datetime="row[c.name]" :title="spaces.stamp(row[c.name])">{{ spaces.ago(row[c.name], now) }}</time>
             <time v-else-if="c.kind === 'stamp' && row[c.name]" :datetime="row[c.name]" :title="spaces.ago(row[c.name], now)">{{ spaces.stamp(row[c.name]) }}</time>
             <span v-else-if="c.kind === 'ms'">{{ row[c.name] == null ? '–' : spaces.span(row[c.name] / 1000) }}</span>
@@ -48,6 +48,18 @@ export default {
             <span v-else>{{ row[c.name] == null || row[c.name] === '' ? '–' : row[c.name] }}</span>
           </td>
         </tr>
+        <tr v-if="goesOn(row)" class="below" :class="row.tone">
+          <td :colspan="beside.length + (selectable ? 1 : 0)">
+            <div class="row-line">
+              <span v-if="row.below" class="muted">{{ row.below }}</span>
+              <span class="actions">
+                <button v-for="a in row[below.name]" :key="a.name" type="button" class="btn small" :class="a.class"
+                        @click.stop="$emit('act', { id: row.id, name: a.name })">{{ a.label }}</button>
+              </span>
+            </div>
+          </td>
+        </tr>
+        </template>
       </tbody>
     </table>
     <div v-if="rows === null" class="empty"><p>Loading…</p></div>
@@ -57,12 +69,18 @@ export default {
       <a v-if="empty.href" class="btn" :href="empty.href">{{ empty.action }}</a>
     </div>
   </div>`,
-  props: { columns: Array, rows: Array, selectable: Boolean, label: String, empty: Object, steer: Boolean, order: Object },
+  props: { columns: Array, rows: Array, selectable: Boolean, label: String, empty: Object, steer: Boolean, tight: Boolean, order: Object },
   emits: ["pick", "act", "sort"],
   data() {
     return { now: Date.now(), picked: new Set(), at: -1, last: null, spaces: window.spaces };
   },
   computed: {
+    below() {
+      return this.columns.find((each) => each.class === "below");
+    },
+    beside() {
+      return this.columns.filter((each) => each !== this.below);
+    },
     all() {
       return this.rows.length > 0 && this.rows.every((row) => this.picked.has(row.id));
     },
@@ -82,6 +100,9 @@ export default {
     sorted(column) {
       if (this.order?.by !== column.sort) return "none";
       return this.order.descending ? "descending" : "ascending";
+    },
+    goesOn(row) {
+      return this.below && Boolean(row.below || row[this.below.name].length);
     },
     patch(changed) {
       const byId = new Map(changed.map((row) => [row.id, row]));

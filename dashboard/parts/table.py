@@ -17,7 +17,8 @@ class Column:
 
     kind: text, mono, link ({text, href, note}), status, time (how long ago), stamp (date and time), ms, seconds,
         number, bytes, tags, bar ({text, parts}), actions ([{name, label, class}])
-    style: further CSS classes; `wide` and `broad` leave the column out on narrow screens
+    style: further CSS classes; `wide` and `broad` leave the column out on narrow screens; `below` puts actions on a
+        line of their own under the row, after the words in the row's `below`
     sort: what rows are sorted by when its head is pressed; empty when they cannot be
     """
 
@@ -52,6 +53,7 @@ class Table(Element, component="table.js"):
         on_act: Callable[[str, str], Any] | None = None,
         on_sort: Callable[[str], Any] | None = None,
         steer: bool = False,
+        tight: bool = False,
     ) -> None:
         """Make the table.
 
@@ -60,6 +62,7 @@ class Table(Element, component="table.js"):
         on_act: called with a row's id and the name of the action whose button was pressed
         on_sort: called with a column's `sort` when its head is pressed
         steer: whether the keys j, k, x and Enter go through its rows
+        tight: whether it is narrow enough to stay a table on a phone, where others show their cells one below the other
         """
         super().__init__()
         shown = [{"name": c.name, "label": c.label, "kind": c.kind, "class": c.style, "sort": c.sort} for c in columns]
@@ -68,6 +71,7 @@ class Table(Element, component="table.js"):
         self._props["empty"] = asdict(empty)
         self._props["selectable"] = on_pick is not None
         self._props["steer"] = steer
+        self._props["tight"] = tight
         self._props["rows"] = None if rows is None else list(rows)
         if on_pick:
             self.on("pick", lambda event: on_pick([str(name) for name in _plain(event)]))

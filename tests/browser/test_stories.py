@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 from playwright.async_api import expect
 
-from tests.browser.conftest import NOBODY_THERE, Visitor, reaches, submit, upload
+from tests.browser.conftest import NOBODY_THERE, Visitor, new_key, reaches, submit, upload
 from tests.fakes import photo
 from tests.fixtures_processes import Machine
 
@@ -156,24 +156,60 @@ async def test_pause_a_shop_see_why_its_jobs_wait_and_let_them_go_on(site: Machi
     await reaches(site, job_id, "completed")
 
 
-async def test_retry_an_error_group_in_one_go(site: Machine, admin: Visitor) -> None:
-    jobs = [await submit(site, {"url": f"http://127.0.0.1:9/group/{n}.jpg"}, maxAttempts=1) for n in range(3)]
+async def dead_of(site: Machine, path: str, count: int, tenant: str) -> list[str]:
+    """Return jobs that are dead of the same, of a tenant that nobody else has jobs of."""
+    photos = [{"url": f"http://127.0.0.1:9/{path}/{number}.jpg"} for number in range(count)]
+    jobs = [await submit(site, photo, tenant=tenant, maxAttempts=1) for photo in photos]
     for job_id in jobs:
         await reaches(site, job_id, "dead")
+    return jobs
+
+
+async def test_retry_an_error_group_until_too_many_fail_again(site: Machine, admin: Visitor) -> None:
+    jobs = await dead_of(site, "group", 11, "group-shop")
     page = admin.page
 
     await admin.open("/dead-letters")
-    await page.get_by_role("table", name="Error groups").locator("button.primary").first.click()
+    await page.get_by_role("table", name="Error groups").get_by_role("button", name="Retry ten, then").click()
     dialog = page.get_by_role("dialog")
-    await expect(dialog.get_by_role("heading")).to_contain_text("Retry")
+    await expect(dialog.get_by_label("Canary")).to_have_value("10")
+    await dialog.get_by_role("button", name="Retry ").click()
+    await expect(dialog.get_by_text("Say why.")).to_be_visible()
     await dialog.get_by_label("Reason").fill("the server is back")
-    await dialog.locator("button.primary").click()
+    await dialog.get_by_role("button", name="Retry ").click()
     await page.wait_for_url("**/bulk-actions/**")
-    await expect(page.locator(".status.big")).to_have_text("completed")
 
-    for job_id in jobs:
-        events = (await site.http.get(f"/v1/jobs/{job_id}/events")).json()["items"]
-        assert "retried" in [event["kind"] for event in events]
+    await expect(page.locator(".status.big")).to_have_text("aborted")
+    await expect(page.get_by_text("failed or died again")).to_be_visible()
+    done = await page.locator(".tile", has_text="Done").locator(".tile-value").inner_text()
+    assert int(done) == 10 < len(jobs)
+
+
+async def test_say_on_a_jobs_page_what_became_of_its_error_group(site: Machine, visitor: Visitor) -> None:
+    first, second = await dead_of(site, "marked", 2, "marked-shop")
+    (_, operator), (_, viewer) = [await new_key(site, "marked-shop", role) for role in ("operator", "viewer")]
+    page = visitor.page
+    await visitor.sign_in(operator)
+
+    await visitor.open_job(first)
+    same = page.locator("section", has=page.get_by_role("heading", name="Others that died of the same"))
+    await expect(same.get_by_text("2 jobs of marked-shop, with this one")).to_be_visible()
+    await same.get_by_role("button", name="Resolved").click()
+    await page.get_by_role("dialog").get_by_label("Why").fill("the shop's server has a new address")
+    await page.get_by_role("dialog").get_by_role("button", name="Resolved").click()
+    await expect(same.get_by_text("the shop's server has a new address")).to_be_visible()
+    await visitor.open("/dead-letters")
+    await expect(page.get_by_text("Nothing here")).to_be_visible()
+    await page.get_by_role("link", name="Resolved").click()
+    await expect(page.locator("tr.below", has_text="the shop's server has a new address")).to_be_visible()
+    await page.get_by_role("button", name="Open again").click()
+    await expect(page.get_by_text("Nothing here")).to_be_visible()
+
+    await page.get_by_role("button", name="Sign out").click()
+    await visitor.sign_in(viewer)
+    await visitor.open_job(second)
+    await expect(same.get_by_text("2 jobs of marked-shop, with this one")).to_be_visible()
+    assert await same.get_by_role("button").count() == 0
 
 
 async def test_make_a_schedule_from_words_that_it_shows_and_trigger_it(site: Machine, admin: Visitor) -> None:

@@ -372,12 +372,13 @@ async def test_dead_jobs_are_shown_in_groups(api: Api, platform: httpx.AsyncClie
 
     answer = (await platform.get(LETTERS)).json()
     (timeouts,) = (await platform.get(f"{LETTERS}?errorType=Timeout")).json()["items"]
+    (of_first,) = (await platform.get(LETTERS, params={"jobId": first})).json()["items"]
     group = answer["items"][1]
     jobs = (await platform.get(f"/v1/jobs?status=dead&fingerprint={group['fingerprint']}")).json()["items"]
 
     assert answer["nextCursor"] is None
     assert [item["message"] for item in answer["items"]] == ["cut short", "no answer after 4 s"]
-    assert timeouts == answer["items"][0]
+    assert (timeouts, of_first) == (answer["items"][0], group)
     assert {job["id"] for job in jobs} == {first, last}
     assert group == {
         "fingerprint": group["fingerprint"],

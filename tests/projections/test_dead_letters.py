@@ -113,6 +113,13 @@ async def test_a_filter_shows_its_own_jobs_only(history: HistoryWriter, letters:
         ("migration", 1, ("acme",), "acme:migration:3")
     ]
     assert await counted(DeadFilter("nobody")) == []
+    assert await counted(DeadFilter(None, of_job="acme:photo_processing:1")) == [
+        ("photo_processing", 2, ("acme", "other"), "other:photo_processing:2")
+    ]
+    assert await counted(DeadFilter("acme", of_job="acme:photo_processing:1")) == [
+        ("photo_processing", 1, ("acme",), "acme:photo_processing:1")
+    ]
+    assert await counted(DeadFilter("acme", of_job="other:photo_processing:2")) == []
 
 
 async def test_a_group_counts_all_tenants_and_names_those_with_most(
