@@ -22,7 +22,8 @@ _PAGE = """<!doctype html>
 <title>Spaces Queue: transparency</title><link rel="icon" href="data:,">
 <style>
 :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }}
-body {{ max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }}
+html {{ background: light-dark(#fff, #14171d); color: light-dark(#171c26, #e8ebf1); }}
+body {{ max-width: 52rem; margin: 2rem auto; padding: 0 1rem; background: inherit; }}
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; width: 100%; }}
 caption {{ text-align: left; padding-bottom: .3rem; }}

@@ -52,7 +52,15 @@ def _stacked(
     return {
         "animation": False,
         "grid": {"left": 8, "right": 8, "top": 34, "bottom": 4, "containLabel": True},
-        "legend": {"top": 0, "left": 0, "icon": "roundRect", "itemWidth": 10, "itemHeight": 10, "textStyle": label},
+        "legend": {
+            "type": "scroll",
+            "top": 0,
+            "left": 0,
+            "icon": "roundRect",
+            "itemWidth": 10,
+            "itemHeight": 10,
+            "textStyle": label,
+        },
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}, "confine": True},
         "xAxis": {"type": "time", "axisLabel": {**label, "hideOverlap": True}, "axisLine": line},
         "yAxis": {"type": "value", "minInterval": 1, "axisLabel": label, "splitLine": line},

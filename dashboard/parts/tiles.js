@@ -6,11 +6,16 @@ export default {
       <component :is="t.href ? 'a' : 'div'" :href="t.href || null">
         <span class="tile-label">{{ t.label }}</span>
         <span class="tile-value">{{ said(t) }}<small v-if="t.unit"> {{ t.unit }}</small></span>
-        <span class="tile-note">{{ t.note || '\\u00a0' }}</span>
+        <span v-if="noted" class="tile-note">{{ t.note || '\\u00a0' }}</span>
       </component>
     </li>
   </ul>`,
   props: { tiles: Array, label: String },
+  computed: {
+    noted() {
+      return this.tiles.some((each) => each.note);
+    },
+  },
   methods: {
     said(tile) {
       if (tile.kind === "seconds") return window.spaces.span(tile.value);

@@ -94,10 +94,22 @@
     else if (!event.target.closest(".nav")) document.body.classList.remove("menu-open");
   }
 
+  // -- the focus goes back to where it was when a dialog is gone ---------------------------------------------------
+  let before = null;
+  function focused(event) {
+    if (!event.target.closest?.("[id^=q-portal]")) before = event.target;
+  }
+  function removed(changes) {
+    const dialogs = changes.flatMap((each) => [...each.removedNodes]).some((node) => node.id?.startsWith("q-portal--dialog"));
+    if (dialogs && !modal() && document.activeElement === document.body && before?.isConnected) before.focus();
+  }
+
+  addEventListener("focusin", focused);
   addEventListener("keydown", key);
   addEventListener("click", click);
   addEventListener("visibilitychange", () => window.emitEvent?.("spaces_visible", !document.hidden));
   addEventListener("DOMContentLoaded", () => {
+    new MutationObserver(removed).observe(document.body, { childList: true });
     document.querySelectorAll("[data-zone]").forEach((place) => (place.textContent = zone.replaceAll("_", " ")));
   });
 
