@@ -46,7 +46,7 @@ AHEAD = timedelta(hours=1)
 """A clock may be wrong by so much; what is dated later has no date."""
 
 
-FORM = 1
+FORM = 2
 """Of what is kept of a feed. Another form than today's is not read, but fetched anew: raise it when reading changes."""
 STEP_SECONDS = 100.0
 """Less than a step may take: who is slower is a feed that does not answer, not a step that failed."""

@@ -107,7 +107,9 @@ class Article(WireModel):
     title: str
     url: str = Field(description="http or https, nothing else")
     published_at: Instant | None = Field(default=None, description="as the feed says; null when it does not")
-    language: str = Field(default="", description="two letters, as the feed says")
+    language: str = Field(
+        default="", description="two letters: by its words where they tell, else as the feed says; empty: nobody knows"
+    )
     summary: str = ""
     categories: tuple[str, ...] = ()
 

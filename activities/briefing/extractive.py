@@ -10,7 +10,7 @@ from datetime import date
 from activities.briefing import cues
 from activities.briefing.dates import first_date
 from activities.briefing.ranking import Interest, interests_of, mentions
-from activities.briefing.words import UNSAID, sentences
+from activities.briefing.words import sentences
 from contracts.news import (
     Briefing,
     Citation,
@@ -58,7 +58,7 @@ def _statement(story: Story, wanted: Sequence[Interest]) -> Statement:
 
 def _key_sentence(story: Story, wanted: Sequence[Interest]) -> str:
     """Return the sentence that names most of what the shop wants to hear of, early ones first; else the title."""
-    told = [each for each in sentences(story.text)[:12] if LEAST_LETTERS <= len(each) <= MOST_LETTERS]
+    told = [each for each in sentences(story.text, story.language)[:12] if LEAST_LETTERS <= len(each) <= MOST_LETTERS]
     if not told:
         return story.title
 
@@ -112,7 +112,8 @@ def _first_of_each(stories: Iterable[Story]) -> tuple[Citation, ...]:
 def _alerts(material: ComposeInput) -> Iterator[NewsAlert]:
     for story, sentence in _recognised(material.stories, cues.warning):
         cue = cues.warning(sentence)
-        due = next((each for each in sentences(story.text) if _deadline(each, material.today, story)), "")
+        said = sentences(story.text, story.language)
+        due = next((each for each in said if _deadline(each, material.today, story)), "")
         because = f"it says '{cue.words}'" if cue else ""
         yield NewsAlert(
             title=story.title,
@@ -144,9 +145,9 @@ def _opportunities(material: ComposeInput) -> Iterator[Opportunity]:
 def _recognised(stories: Iterable[Story], rule: Callable[[str], object]) -> Found:
     """Yield the stories in which a sentence is recognised, and the first such sentence, else the title."""
     for story in stories:
-        if (story.language or UNSAID) != cues.LANGUAGE:
+        if story.language != cues.LANGUAGE:
             continue
-        told = [each for each in sentences(story.text) if len(each) <= MOST_LETTERS]
+        told = [each for each in sentences(story.text, story.language) if len(each) <= MOST_LETTERS]
         found = next((each for each in (*told, story.title) if rule(each)), None)
         if found:
             yield story, found
@@ -155,7 +156,7 @@ def _recognised(stories: Iterable[Story], rule: Callable[[str], object]) -> Foun
 def _competitors(material: ComposeInput) -> Iterator[CompetitorActivity]:
     for name in material.interests.competitors:
         for story in material.stories:
-            told = (each for each in (*sentences(story.text), story.title) if len(each) <= MOST_LETTERS)
+            told = (each for each in (*sentences(story.text, story.language), story.title) if len(each) <= MOST_LETTERS)
             said = next((each for each in told if mentions(each, name, story.language)), None)
             if said:
                 yield CompetitorActivity(name=name, activity=said, citations=story.citations)
@@ -166,11 +167,11 @@ def _local_events(material: ComposeInput) -> Iterator[LocalEvent]:
     places = list(filter(None, (material.interests.geographic_focus.city, material.interests.geographic_focus.state)))
     for story in material.stories:
         whole = f"{story.title}\n{story.text}"
-        if (story.language or UNSAID) != cues.LANGUAGE or not cues.event(whole):
+        if story.language != cues.LANGUAGE or not cues.event(whole):
             continue
         if not any(mentions(whole, place, story.language) for place in places):
             continue
-        for sentence in (story.title, *sentences(story.text)):
+        for sentence in (story.title, *sentences(story.text, story.language)):
             day = first_date(sentence, material.today, _told(story))
             if day and (cues.event(sentence) or cues.event(story.title)):
                 yield LocalEvent(event=story.title, day=day, citations=story.citations)
@@ -186,8 +187,11 @@ def _notes(briefing: Briefing, material: ComposeInput) -> dict[str, str]:
         return dict.fromkeys(
             ("briefing", "trendingTopics", "opportunities", "alerts", "competitors", "localEvents"), nothing
         )
-    foreign = sum((story.language or UNSAID) != cues.LANGUAGE for story in material.stories)
-    limits = f" ({foreign} not in English, for which alone there are rules)" if foreign else ""
+    unknown = sum(not story.language for story in material.stories)
+    foreign = sum(story.language != cues.LANGUAGE for story in material.stories) - unknown
+    others = ((foreign, "not in English"), (unknown, "in a language that is not known"))
+    told = " and ".join(f"{count} {words}" for count, words in others if count)
+    limits = f" ({told}: there are rules for English alone)" if told else ""
     of = f"of {_stories(shown)}, none"
     named, place = material.interests.competitors, material.interests.geographic_focus
     why = {

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import cached_property
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from activities.briefing.words import stems
+from activities.briefing.words import stems, telling_stems
 from contracts.news import Article
 
 ALIKE = 0.48
@@ -42,7 +42,7 @@ class Told:
     @cached_property
     def title(self) -> frozenset[str]:
         """The stems of its title."""
-        return frozenset(stems(self.article.title, self.article.language))
+        return frozenset(telling_stems(self.article.title, self.article.language))
 
     @cached_property
     def lead(self) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class Told:
     @cached_property
     def words(self) -> frozenset[str]:
         """The stems of title and lead."""
-        return self.title | frozenset(self.lead)
+        return self.title | frozenset(telling_stems(self.article.summary, self.article.language)[:LEAD_WORDS])
 
     @cached_property
     def shingles(self) -> frozenset[tuple[str, ...]]:

@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 import snowballstemmer
+from sentencex import segment
+from stop_words import safe_get_stop_words
 
 LANGUAGES = {
     "da": "danish", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
@@ -13,20 +15,21 @@ LANGUAGES = {
     "pt": "portuguese", "ro": "romanian", "ru": "russian", "sv": "swedish", "tr": "turkish",
 }  # fmt: skip
 """Languages whose words are stemmed; those of others are compared as they stand."""
-UNSAID = "en"
-"""What a feed is taken to be in that does not name its language."""
-
+COMMON_RULES = "en"
+"""After these a text of an unknown language is split into sentences."""
 _QUOTE = "\u2019"
 _WORD = re.compile(rf"[^\W_]+(?:['{_QUOTE}][^\W_]+)*")
-_CLOSING, _OPENING = "\"'\u201d\u2019\u00bb)", "\"'\u201c\u201e\u2018\u00ab(¿¡"
-_SENTENCE_END = re.compile(rf"(?<=[.!?…])[{_CLOSING}]*\s+(?=[{_OPENING}]?[A-ZÀ-ÞА-Я0-9])|\n+")
-_NO_END = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|No|Inc|Ltd|Co|Corp|vs|approx|Jr|Sr|Gov|Sen|Rep|Prof|Dec|Nov|Oct|"
-                     r"Sept|Sep|Aug|Jan|Feb|Mar|Apr|Nr|bzw|ca|a\.m|p\.m))\.$")  # fmt: skip
 
 
 def stems(text: str, language: str) -> tuple[str, ...]:
     """Return the text's words, in order, without their endings: `Cactuses` and `cactus` are one."""
-    return _stemmed(text, language or UNSAID)
+    return _stemmed(text, language)
+
+
+def telling_stems(text: str, language: str) -> tuple[str, ...]:
+    """Return the same without the words that say nothing by themselves, such as `the`, where these are known."""
+    silent = _stop_words(language)
+    return tuple(_stem(word, language) for word in _WORD.findall(text.casefold()) if word not in silent)
 
 
 def phrase(stemmed: Sequence[str]) -> str:
@@ -34,16 +37,10 @@ def phrase(stemmed: Sequence[str]) -> str:
     return f" {' '.join(stemmed)} "
 
 
-def sentences(text: str) -> list[str]:
-    """Return the sentences of a text; each stands in it, word for word."""
-    found: list[str] = []
-    begin = 0
-    for end in _SENTENCE_END.finditer(text):
-        if end[0] == " " and _NO_END.search(text[begin : end.start()]):
-            continue
-        found.append(text[begin : end.start()].strip() + end[0].strip())
-        begin = end.end()
-    return list(filter(None, [*found, text[begin:].strip()]))
+def sentences(text: str, language: str) -> list[str]:
+    """Return the sentences of a text, after the rules of its language; each stands in it, word for word."""
+    found = (part.strip() for line in text.splitlines() for part in segment(language or COMMON_RULES, line))
+    return [sentence for sentence in found if sentence]
 
 
 @lru_cache(maxsize=5_000)
@@ -62,3 +59,8 @@ def _stem(word: str, language: str) -> str:
 def _stemmer(language: str) -> Any:  # Any: the library has no types
     name = LANGUAGES.get(language)
     return snowballstemmer.stemmer(name) if name else None
+
+
+@lru_cache(maxsize=32)
+def _stop_words(language: str) -> frozenset[str]:
+    return frozenset(safe_get_stop_words({"no": "nb"}.get(language, language)))

@@ -17,6 +17,7 @@ import feedparser
 from defusedxml import DefusedXmlException
 
 from adapters.news.json_feed import parse_json_feed
+from adapters.news.languages import with_languages
 from adapters.news.texts import clean, plain, web_link
 from contracts.fetching import FetchProblem
 from contracts.news import Article, ParsedFeed
@@ -67,7 +68,7 @@ def _parsed(found: Any, url: str) -> ParsedFeed:  # Any: feedparser's own dictio
     if len(found.entries) > MOST_ENTRIES:
         notes.append(f"only its first {MOST_ENTRIES} entries were read")
     return ParsedFeed(
-        title=source, format=_format(found.get("version", "")), articles=tuple(articles), notes=tuple(notes)
+        title=source, format=_format(found.get("version", "")), articles=with_languages(articles), notes=tuple(notes)
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from adapters.news.languages import with_languages
 from adapters.news.texts import clean, plain, web_link
 from contracts.fetching import FetchProblem
 from contracts.news import Article, ParsedFeed
@@ -35,7 +36,7 @@ def parse_json_feed(data: bytes, url: str) -> ParsedFeed | FetchProblem:
             articles.append(article)
     notes = tuple(f"{count} left out: {why}" for why, count in left.items())
     version = clean(_text(found, "version").rpartition("/")[2], 10)
-    return ParsedFeed(title=source, format=f"JSON Feed {version}", articles=tuple(articles), notes=notes)
+    return ParsedFeed(title=source, format=f"JSON Feed {version}", articles=with_languages(articles), notes=notes)
 
 
 def _article(item: Any, url: str, source: str, language: str) -> Article | str:  # Any: JSON of anybody

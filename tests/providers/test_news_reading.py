@@ -1,5 +1,6 @@
 """Feeds as strangers write them, in files written after the formats' specifications: what is read, what is refused."""
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,6 +66,35 @@ def test_an_entry_is_plain_text_with_its_date_in_utc() -> None:
         "department said. The city will send inspectors.",
         categories=("Drought",),
     )
+
+
+GERMAN = "Die Stadt hat am Mittwoch neue Regeln für das Gießen von Gärten erlassen, sagte die Bürgermeisterin."
+SHORT = "Kaktus-Rückruf"
+
+
+@pytest.mark.parametrize(
+    ("said", "titles", "languages"),
+    [
+        ("en-us", [GERMAN, SHORT], ["de", "en"]),  # its words tell; a short one is believed what its feed says
+        ("", [GERMAN, SHORT], ["de", "de"]),  # a short one is like the rest of its feed
+        ("", [SHORT], [""]),
+        ("pl", ["Il governatore ha dichiarato mercoledì lo stato di emergenza per la siccità"], ["it"]),
+        ("", ["zhr blorf snee gwand pilo mub tarl vestig om craul ubbe"], [""]),
+    ],
+)
+def test_the_language_is_told_by_the_words_and_nobody_guesses(
+    said: str, titles: list[str], languages: list[str]
+) -> None:
+    items = "".join(f"<item><title>{title}</title><link>/{place}</link></item>" for place, title in enumerate(titles))
+    feed = f"<rss version='2.0'><channel><title>A</title><language>{said}</language>{items}</channel></rss>"
+    entries = [{"title": title, "url": f"/{place}"} for place, title in enumerate(titles)]
+    same = {"version": "https://jsonfeed.org/version/1.1", "language": said, "items": entries}
+
+    for name, data in (("latin1.xml", feed), ("plants.feed.json", json.dumps(same))):
+        found = read(name, data.encode())
+
+        assert isinstance(found, ParsedFeed)
+        assert [article.language for article in found.articles] == languages
 
 
 def test_a_broken_feed_is_read_as_far_as_it_goes_and_says_so() -> None:

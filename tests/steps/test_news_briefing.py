@@ -13,7 +13,7 @@ from activities.briefing.dates import first_date
 from activities.briefing.extractive import extract
 from activities.briefing.ranking import mentions, ranked
 from activities.briefing.stories import same_address, told_together
-from activities.briefing.words import sentences
+from activities.briefing.words import sentences, telling_stems
 from activities.news import NewsActivities
 from adapters.objects.store import ObjectStore
 from benchmarks.news_corpus import EVENTS, SERIES
@@ -220,6 +220,7 @@ def test_an_empty_section_says_why() -> None:
     )
     german = Interests(keywords=("Kaktus",))
     foreign = extract(material(article("Kaktus-Rückruf", "Warnung vor Kaktus.", language="de"), shop=german))
+    unknown = extract(material(article("Kaktus: recall!", "Warning of a Kaktus.", language=""), shop=german))
 
     assert set(nothing.notes.values()) == {"of 1 story read, none is about what you named"}
     assert (nothing.briefing, nothing.statements) == ("", ())
@@ -230,7 +231,8 @@ def test_an_empty_section_says_why() -> None:
         "competitors": "no competitors were named",
         "localEvents": "no place was named",
     }
-    assert foreign.notes["alerts"].endswith("(1 not in English, for which alone there are rules)")
+    assert foreign.notes["alerts"].endswith("(1 not in English: there are rules for English alone)")
+    assert unknown.notes["alerts"].endswith("(1 in a language that is not known: there are rules for English alone)")
 
 
 @pytest.mark.parametrize(
@@ -261,7 +263,7 @@ def test_a_day_without_a_year_is_counted_from_when_it_was_told() -> None:
 def test_sentences_stand_in_their_text_word_for_word() -> None:
     text = 'Dr. Ortiz of St. Louis said: "No." The U.S. market rose 3.5 percent. Why? Nobody\nknows'
 
-    found = sentences(text)
+    found = sentences(text, "en")
 
     assert found == [
         'Dr. Ortiz of St. Louis said: "No."',
@@ -271,6 +273,30 @@ def test_sentences_stand_in_their_text_word_for_word() -> None:
         "knows",
     ]
     assert all(each in text for each in found)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "count"),
+    [
+        ("de", "Dr. Müller kommt am 5. Mai z. B. nach Berlin. Das kostet ca. 3,5 Mio. Euro. Schön!", 3),
+        ("es", "¿Qué pasa? El Sr. López llegó. ¡Hola!", 3),
+        ("it", "Il dott. Rossi è arrivato. Poi è partito.", 2),
+        ("ja", "これは文です。次の文です。", 2),
+        ("", "Abc def. Ghi jkl.", 2),
+        ("xx", "Abc def. Ghi jkl.", 2),
+    ],
+)
+def test_sentences_end_after_the_rules_of_their_language(language: str, text: str, count: int) -> None:
+    found = sentences(text, language)
+
+    assert len(found) == count
+    assert all(each in text for each in found)
+
+
+def test_words_that_say_nothing_do_not_make_two_texts_alike() -> None:
+    assert telling_stems("Der Kaktus und die Kakteen", "de") == telling_stems("Kaktus Kakteen", "de")
+    assert telling_stems("la ville et le cactus", "fr") == telling_stems("ville cactus", "fr")
+    assert telling_stems("the und le", "") == ("the", "und", "le")
 
 
 # -- a model's briefing -------------------------------------------------------------------------------------------
