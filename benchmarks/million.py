@@ -5,6 +5,7 @@ Fills a PostgreSQL database with finished jobs of 90 days and with open ones, an
 
 import argparse
 import asyncio
+import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable
@@ -13,10 +14,13 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from api.advice import AdviceDesk
+from api.identity import Caller
 from api.transparency import Transparency
 from benchmarks.postgres import be_nice, postgres_url
 from contracts.jobs import JobStatus
 from contracts.limits import TenantLimits
+from contracts.values import PLATFORM
 from readmodel.alert_readings import AlertReadings
 from readmodel.analytics import Analytics, Bucket, Span
 from readmodel.database import Database
@@ -25,12 +29,14 @@ from readmodel.engines import database_url, make_patient_engine
 from readmodel.filters import JobFilter
 from readmodel.incidents import Incidents
 from readmodel.jobs import JobQueries
+from readmodel.sorting import JobSort
 from readmodel.statistics import QueueStatistics
 from readmodel.tables import JobRow
 
 ROUNDS = 20
 PAGE = 50
 TENANT, TYPE = "tenant-7", "migration"
+ADMIN = Caller("admin", "admin", PLATFORM)
 Question = Callable[[], Awaitable[object]]
 
 
@@ -40,16 +46,19 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, help="finished jobs (default: 1000000)")
     parser.add_argument("--open", type=int, default=10_000, help="open jobs (default: 10000)")
     parser.add_argument("--database-url", help="an EMPTY PostgreSQL database to fill; without it one is started")
+    parser.add_argument("--filled", action="store_true", help="the database was filled by an earlier run")
     arguments = parser.parse_args()
     be_nice()
     with postgres_url(arguments.database_url) as url:
-        asyncio.run(_run(url, arguments.rows, arguments.open))
+        asyncio.run(_run(url, arguments.rows, arguments.open, filled=arguments.filled))
 
 
-async def _run(url: str, rows: int, open_rows: int) -> None:
+async def _run(url: str, rows: int, open_rows: int, *, filled: bool) -> None:
     database = Database(url)
     await database.migrate()
-    await _fill(url, rows, open_rows)
+    if not filled:
+        await _fill(url, rows, open_rows)
+    print(f"load average {os.getloadavg()[0]:.1f}")
     print(f"{rows} finished and {open_rows} open jobs, {ROUNDS} times each" + " " * 8 + "median ms   max ms")
     for name, question in (await _questions(database, rows)).items():
         times = [await _timed(question) for _ in range(ROUNDS)]
@@ -83,11 +92,12 @@ async def _timed(question: Question) -> float:
 async def _questions(database: Database, rows: int) -> dict[str, Question]:
     queries, letters, figures = JobQueries(database), DeadLetters(database), QueueStatistics(database)
     analytics, now = Analytics(database), datetime.now(UTC)
+    advice, fortnight = AdviceDesk(database), now - timedelta(days=14)
     month, quarter = now - timedelta(days=30), now - timedelta(days=90)
 
-    def page(cursor: str | None = None, **fields: object) -> Question:
+    def page(cursor: str | None = None, sort: JobSort = JobSort.NEWEST, **fields: object) -> Question:
         wanted = JobFilter(**{"tenant_id": None, **fields})  # type: ignore[arg-type]  # names and values stand below
-        return lambda: queries.list(wanted, PAGE, cursor)
+        return lambda: queries.list(wanted, PAGE, cursor, sort=sort)
 
     def counted(**fields: object) -> Question:
         return lambda: _count(database, JobFilter(**{"tenant_id": None, **fields}))  # type: ignore[arg-type]  # as above
@@ -100,6 +110,11 @@ async def _questions(database: Database, rows: int) -> dict[str, Question]:
         "list: one type": page(job_types=(TYPE,)),
         "list: one type, status dead": page(job_types=(TYPE,), statuses=(JobStatus.DEAD,)),
         "list: page 1001": page(await _deep(database, 1000 * PAGE)),
+        "list: longest run first": page(sort=JobSort.LONGEST_RUN),
+        "list: longest wait first, one tenant": page(sort=JobSort.LONGEST_WAIT, tenant_id=TENANT),
+        "list: last ended first, one type": page(sort=JobSort.LATEST_END, job_types=(TYPE,)),
+        "list: most urgent first, status failed": page(sort=JobSort.MOST_URGENT, statuses=(JobStatus.FAILED,)),
+        "list: by status, one tenant": page(sort=JobSort.STATUS, tenant_id=TENANT),
         "list: a tag": page(tags=("tag-77",)),
         "list: a correlation id": page(correlation_id="order-777"),
         "search: a job's key": page(q=f"key-{rows // 2}"),
@@ -116,6 +131,10 @@ async def _questions(database: Database, rows: int) -> dict[str, Question]:
         "analytics: 90 days by type": lambda: analytics.by_type(Span(quarter, now, Bucket.DAY)),
         "analytics: 90 days by tenant": lambda: analytics.by_tenant(Span(quarter, now, Bucket.DAY)),
         "analytics: 2 days by hour": lambda: analytics.by_type(Span(now - timedelta(days=2), now, Bucket.HOUR)),
+        "analytics: 90 days by type, one tenant": lambda: analytics.by_type(Span(quarter, now, Bucket.DAY, TENANT)),
+        "analytics: 14 days by hour of the day": lambda: analytics.by_hour_of_day(Span(fortnight, now, Bucket.HOUR)),
+        "analytics: this week against the usual": lambda: advice.degradation(ADMIN),
+        "analytics: what could be saved": lambda: advice.advice(ADMIN),
         "alerts: all figures": lambda: AlertReadings(database).take(now),
         "alerts: a turn of the rules": lambda: Incidents(database).watch(now),
         "transparency": lambda: Transparency(database, TenantLimits()).view(),

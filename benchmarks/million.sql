@@ -98,8 +98,9 @@ INSERT INTO job_counts (grain, at, job_type, tenant_id, status, count, wait_ms, 
 SELECT
     grain, pg_temp.begin_of(grain, completed_at), job_type, tenant_id, status, count(*),
     sum(pg_temp.ms(created_at, processed_at)), sum(pg_temp.ms(processed_at, completed_at))
-FROM jobs, unnest(ARRAY['minute', 'day', 'total']) AS grain
+FROM jobs, unnest(ARRAY['minute', 'hour', 'day', 'total']) AS grain
 WHERE completed_at IS NOT NULL AND (grain <> 'minute' OR completed_at > now() - interval '2 days')
+    AND (grain <> 'hour' OR completed_at <= now() - interval '2 days')
 GROUP BY 1, 2, 3, 4, 5;
 
 -- roll-ups: durations
@@ -110,6 +111,10 @@ SELECT
     pg_temp.bucket_of(CASE measure WHEN 'wait' THEN pg_temp.ms(created_at, processed_at)
         ELSE pg_temp.ms(processed_at, completed_at) END),
     count(*)
-FROM jobs, unnest(ARRAY['minute', 'day']) AS grain, unnest(ARRAY['wait', 'run']) AS measure
+FROM jobs, unnest(ARRAY['minute', 'hour', 'day']) AS grain, unnest(ARRAY['wait', 'run']) AS measure
 WHERE completed_at IS NOT NULL AND (grain <> 'minute' OR completed_at > now() - interval '2 days')
+    AND (grain <> 'hour' OR completed_at <= now() - interval '2 days')
 GROUP BY 1, 2, 3, 4, 5, 6;
+
+INSERT INTO day_durations (at, job_type, measure, bucket, count)
+SELECT at, job_type, measure, bucket, sum(count) FROM job_durations WHERE grain = 'day' GROUP BY 1, 2, 3, 4;

@@ -19,7 +19,7 @@ from readmodel.durations import percentile
 from readmodel.pauses import Pauses
 from readmodel.rollups import Grain, Measure
 from readmodel.statistics import QueueFigures, QueueStatistics
-from readmodel.tables import JobCountRow, JobDurationRow, JobRow
+from readmodel.tables import DayDurationRow, JobCountRow, JobDurationRow, JobRow
 from readmodel.workers import WorkerRegistry
 
 WINDOW = timedelta(minutes=15)
@@ -136,7 +136,7 @@ def _failure(job_type: str, counts: Counter[str]) -> Reading:
 
 async def _usual(connection: AsyncConnection, today: datetime) -> Mapping[str, float]:
     """Return the median of the daily p95 of each type that is known well enough, in milliseconds."""
-    days = await _durations(connection, Grain.DAY, today - timedelta(days=USUAL_DAYS), today)
+    days = await _durations(connection, DayDurationRow, today - timedelta(days=USUAL_DAYS), today)
     usual: defaultdict[str, list[int]] = defaultdict(list)
     for (job_type, _), counts in days.items():
         p95 = percentile(counts, 0.95)
@@ -147,7 +147,7 @@ async def _usual(connection: AsyncConnection, today: datetime) -> Mapping[str, f
 
 async def _slowness(connection: AsyncConnection, now: datetime, usual: Mapping[str, float]) -> list[Reading]:
     lately: defaultdict[str, Counter[int]] = defaultdict(Counter)
-    for (job_type, _), counts in (await _durations(connection, Grain.MINUTE, now - HOUR, now + HOUR)).items():
+    for (job_type, _), counts in (await _durations(connection, JobDurationRow, now - HOUR, now + HOUR)).items():
         lately[job_type].update(counts)
     return [_slow(job_type, lately[job_type], usual[job_type]) for job_type in lately.keys() & usual.keys()]
 
@@ -160,11 +160,14 @@ def _slow(job_type: str, counts: Mapping[int, int], usual_ms: float) -> Reading:
 
 
 async def _durations(
-    connection: AsyncConnection, grain: Grain, begin: datetime, end: datetime
+    connection: AsyncConnection, row: type[JobDurationRow] | type[DayDurationRow], begin: datetime, end: datetime
 ) -> Mapping[tuple[str, datetime], Counter[int]]:
-    row = JobDurationRow
+    """Return how long jobs ran, by minute or by day."""
+    grain = Grain.MINUTE if issubclass(row, JobDurationRow) else Grain.DAY
     query = select(row.job_type, row.at, row.bucket, func.sum(row.count))
-    query = query.where(row.grain == grain, row.measure == Measure.RUN, row.at >= grain.begin(begin), row.at < end)
+    query = query.where(row.measure == Measure.RUN, row.at >= grain.begin(begin), row.at < end)
+    if issubclass(row, JobDurationRow):
+        query = query.where(row.grain == grain)
     found: defaultdict[tuple[str, datetime], Counter[int]] = defaultdict(Counter)
     for job_type, at, bucket, count in await connection.execute(query.group_by(row.job_type, row.at, row.bucket)):
         found[job_type, at][bucket] += int(count)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, extract, func, select, type_coerce
+from sqlalchemy import JSON, BigInteger, ColumnElement, Text, cast, extract, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.jobs import JobStatus
@@ -16,9 +16,9 @@ from readmodel.database import Database
 from readmodel.durations import percentile
 from readmodel.rollups import Grain, Measure
 from readmodel.statistics import Percentiles
-from readmodel.tables import JobCountRow, JobDurationRow
+from readmodel.tables import DayDurationRow, JobCountRow, JobDurationRow
 
-_Table = type[JobCountRow] | type[JobDurationRow]
+_Table = type[JobCountRow] | type[JobDurationRow] | type[DayDurationRow]
 
 
 class Bucket(StrEnum):
@@ -53,14 +53,21 @@ class Span:
             yield replace(self, begin=begin, end=min(begin + step, self.end))
             begin += step
 
+    @property
+    def durations(self) -> type[JobDurationRow] | type[DayDurationRow]:
+        """Where the durations of what is asked for are read: those of all tenants stand in one row a day."""
+        whole_days = self.bucket is not Bucket.HOUR and self.tenant_id is None
+        return DayDurationRow if whole_days else JobDurationRow
+
     def of(self, table: _Table) -> Iterator[ColumnElement[bool]]:
         """Yield what a row of roll-ups must fulfil."""
-        hours = table.grain.in_([Grain.HOUR, Grain.MINUTE])
-        yield hours if self.bucket is Bucket.HOUR else table.grain == Grain.DAY
         yield table.at >= self.begin
         yield table.at < self.end
-        if self.tenant_id is not None:
-            yield table.tenant_id == self.tenant_id
+        if not issubclass(table, DayDurationRow):
+            hours = table.grain.in_([Grain.HOUR, Grain.MINUTE])
+            yield hours if self.bucket is Bucket.HOUR else table.grain == Grain.DAY
+            if self.tenant_id is not None:
+                yield table.tenant_id == self.tenant_id
         if self.job_types:
             yield table.job_type.in_(self.job_types)
 
@@ -85,6 +92,10 @@ class Line:
         """Share of those that completed or failed; None when none did."""
         decided = self.ended[JobStatus.COMPLETED] + self.ended[JobStatus.FAILED]
         return self.ended[JobStatus.COMPLETED] / decided if decided else None
+
+    def took(self, measure: str, counted: Mapping[str, int]) -> None:
+        """Add to how long each took: how many by bucket."""
+        self.durations[measure].update({int(bucket): count for bucket, count in counted.items()})
 
     def percentiles(self, measure: Measure) -> Percentiles:
         """Return how long it took."""
@@ -131,8 +142,8 @@ class Analytics:
             counts, waits = await _read(connection, span, name, _hour_of_day, durations=name == "job_type")
         for hour, key, status, count, run_ms in counts:
             _count(found[key][int(hour)], status, count, run_ms)
-        for hour, key, measure, bucket, count in waits:
-            found[key][int(hour)].durations[measure][bucket] += int(count)
+        for hour, key, measure, counted in waits:
+            found[key][int(hour)].took(measure, counted)
         return found
 
     async def _lines(self, span: Span, name: str, *, durations: bool) -> Mapping[Key, Line]:
@@ -142,8 +153,8 @@ class Analytics:
                 counts, times = await _read(connection, piece, name, _stretch, durations=durations)
             for at, key, status, count, run_ms in counts:
                 _count(found[span.bucket.begin(at), key], status, count, run_ms)
-            for at, key, measure, bucket, count in times:
-                found[span.bucket.begin(at), key].durations[measure][bucket] += int(count)
+            for at, key, measure, counted in times:
+                found[span.bucket.begin(at), key].took(measure, counted)
         return dict(sorted((place, line) for place, line in found.items() if line.jobs > 0))
 
 
@@ -157,16 +168,21 @@ def _count(line: Line, status: str, count: int, run_ms: int) -> None:
 async def _read(
     connection: AsyncConnection, span: Span, name: str, place: Any, *, durations: bool
 ) -> tuple[Sequence[Any], Sequence[Any]]:
-    """Return sums of counts and of durations, by place in time and the named column. Any: rows of them."""
-    row, times = JobCountRow, JobDurationRow
+    """Return sums of counts, and histograms, by place in time and the named column. Any: rows of them."""
+    row, times = JobCountRow, span.durations
     at, key = place(connection, row, span), getattr(row, name)
     query = select(at, key, row.status, func.sum(row.count), func.sum(row.run_ms)).where(*span.of(row))
     counts = (await connection.execute(query.group_by(at, key, row.status))).all()
     if not durations:
         return counts, ()
-    at, key = place(connection, times, span), getattr(times, name)
-    query = select(at, key, times.measure, times.bucket, func.sum(times.count)).where(*span.of(times))
-    return counts, (await connection.execute(query.group_by(at, key, times.measure, times.bucket))).all()
+    at, key = place(connection, times, span).label("at"), getattr(times, name).label("key")
+    count = cast(func.sum(times.count), BigInteger).label("count")
+    sums = select(at, key, times.measure, cast(times.bucket, Text).label("bucket"), count).where(*span.of(times))
+    by = sums.group_by(at, key, times.measure, times.bucket).subquery().c
+    # a JSON text a histogram: reading a row a bucket takes many times longer than counting them
+    gathered = func.json_object_agg if connection.dialect.name == "postgresql" else func.json_group_object
+    query = select(by.at, by.key, by.measure, gathered(by.bucket, by.count, type_=JSON()))
+    return counts, (await connection.execute(query.group_by(by.at, by.key, by.measure))).all()
 
 
 def _stretch(connection: AsyncConnection, table: _Table, span: Span) -> ColumnElement[Any]:

@@ -17,7 +17,7 @@ from contracts.jobs import JobHeader
 from readmodel.durations import bucket_of
 from readmodel.merge import JobState
 from readmodel.rows import due_at, insert_into, milliseconds
-from readmodel.tables import Base, JobCountRow, JobDurationRow
+from readmodel.tables import Base, DayDurationRow, JobCountRow, JobDurationRow
 
 
 class Grain(StrEnum):
@@ -92,6 +92,7 @@ class RollUps:
     def __init__(self) -> None:
         self._counts: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
         self._durations: Counter[tuple[Any, ...]] = Counter()
+        self._days: Counter[tuple[Any, ...]] = Counter()
 
     def replace(self, before: End | None, after: End | None) -> None:
         """Count a job as it ended now instead of as it ended before; equal ends, or none, change nothing."""
@@ -108,8 +109,9 @@ class RollUps:
         """
         counts = [(*key, *sums) for key, sums in sorted(self._counts.items()) if any(sums)]
         await _add(connection, JobCountRow, ("count", "wait_ms", "run_ms"), counts)
-        durations = [(*key, count) for key, count in sorted(self._durations.items()) if count]
-        await _add(connection, JobDurationRow, ("count",), durations)
+        for table, durations in ((JobDurationRow, self._durations), (DayDurationRow, self._days)):
+            rows = [(*key, count) for key, count in sorted(durations.items()) if count]
+            await _add(connection, table, ("count",), rows)
 
     def _add(self, end: End, sign: int) -> None:
         for grain in WRITTEN:
@@ -120,7 +122,13 @@ class RollUps:
             if grain is not Grain.TOTAL:
                 for measure, duration in ((Measure.WAIT, end.wait_ms), (Measure.RUN, end.run_ms)):
                     if duration is not None:
-                        self._durations[*place, measure.value, bucket_of(duration)] += sign
+                        self._took(grain, end, measure, duration, sign)
+
+    def _took(self, grain: Grain, end: End, measure: Measure, duration: int, sign: int) -> None:
+        at, what = grain.begin(end.at), (measure.value, bucket_of(duration))
+        self._durations[grain.value, at, end.job_type, end.tenant_id, *what] += sign
+        if grain is Grain.DAY:
+            self._days[at, end.job_type, *what] += sign
 
 
 async def _add(

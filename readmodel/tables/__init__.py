@@ -46,7 +46,7 @@ from readmodel.tables.payments import (
     ProviderEventRow,
 )
 from readmodel.tables.processes import ApiKeyRow, WorkerRow
-from readmodel.tables.statistics import JobCountRow, JobDurationRow
+from readmodel.tables.statistics import DayDurationRow, JobCountRow, JobDurationRow
 from readmodel.tables.webhooks import WebhookDeliveryRow, WebhookRow
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "Base",
     "BigId",
     "BulkActionRow",
+    "DayDurationRow",
     "ErasureRow",
     "ErrorMarkRow",
     "FlowRow",

@@ -43,3 +43,15 @@ class JobDurationRow(Base):
     measure: Mapped[str] = mapped_column(primary_key=True)
     bucket: Mapped[int] = mapped_column(primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
+
+
+class DayDurationRow(Base):
+    """The same of one day (UTC) and all tenants: what would be summed of a row for each of them."""
+
+    __tablename__ = "day_durations"
+
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    job_type: Mapped[str] = mapped_column(primary_key=True)
+    measure: Mapped[str] = mapped_column(primary_key=True)
+    bucket: Mapped[int] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)

@@ -16,7 +16,7 @@ from readmodel.history import HistoryWriter
 from readmodel.intake import Intake
 from readmodel.rollups import Grain
 from readmodel.rows import job_of
-from readmodel.tables import JobCountRow, JobDurationRow, JobRow
+from readmodel.tables import DayDurationRow, JobCountRow, JobDurationRow, JobRow
 from tests.projections.samples import NOON, accepted, at, hard_life, make_header, tell
 
 ENDS = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
@@ -24,10 +24,19 @@ TOTAL_AT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def rolled_up(database: Database) -> tuple[dict[tuple[Any, ...], list[int]], dict[tuple[Any, ...], int]]:
-    """Return counts and durations by their keys; rows that say nothing are left out."""
+    """Return counts and durations by their keys; rows that say nothing are left out.
+
+    Those of all tenants together must be the sum of each one's.
+    """
     async with database.read() as connection:
         counts = (await connection.execute(select(JobCountRow.__table__))).all()
         durations = (await connection.execute(select(JobDurationRow.__table__))).all()
+        days = (await connection.execute(select(DayDurationRow.__table__))).all()
+    of_all: Counter[tuple[Any, ...]] = Counter()
+    for row in durations:
+        if row.grain == Grain.DAY:
+            of_all[row.at, row.job_type, row.measure, row.bucket] += row[-1]
+    assert {tuple(row[:4]): row[4] for row in days if row[4]} == {key: count for key, count in of_all.items() if count}
     return (
         {tuple(row[:5]): list(row[5:]) for row in counts if any(row[5:])},
         {tuple(row[:6]): row[6] for row in durations if row[6]},
