@@ -50,7 +50,7 @@ AGAIN_SECONDS = 1.0
 async def application(settings: Settings) -> AsyncIterator[FastAPI]:
     """Give the application with all that runs beside it; neither Temporal nor the database need answer yet."""
     tracing = set_up_tracing("spaces-api")
-    blobs, database = blob_store(settings), Database(settings.database)
+    blobs, database = blob_store(settings), Database(settings.database, border=True)
     keys = key_ring(database, key_wrapper(settings))
     client = await connect([*tracing, queue_plugin(blobs, keys=keys)], lazy=True)
     money = payment_provider(settings)
@@ -115,7 +115,7 @@ async def _prepare_database(database: Database, *, migrated: bool) -> None:
 async def _migrated(database: Database) -> bool:
     try:
         await database.migrate()
-    except Unavailable as error:
+    except (Unavailable, RuntimeError) as error:  # RuntimeError: an administrator of the database has something to do
         log.warning("the tables cannot be brought up to date yet: %s", error)
         return False
     return True

@@ -18,6 +18,7 @@ from contracts.audit import AuditAction, AuditLine, Deed
 from contracts.errors import Unavailable
 from contracts.values import PLATFORM
 from readmodel.audit import AuditFilter, AuditLog
+from readmodel.scope import every_tenant
 
 log = logging.getLogger("spaces.audit")
 
@@ -142,7 +143,8 @@ class AuditTrail:
             await asyncio.sleep(AGAIN_SECONDS)
             waiting = list(self._late)
             try:
-                await self._book.add(waiting)
+                with every_tenant("lines about several tenants wait together"):
+                    await self._book.add(waiting)
             except Unavailable:
                 continue
             for _ in waiting:

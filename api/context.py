@@ -22,7 +22,7 @@ from api.erasing import ErasureDesk
 from api.explain import Explainer
 from api.feed import Feed, OpenStreams
 from api.flows import FlowDesk
-from api.identity import Authenticator, Caller
+from api.identity import Authenticator, Caller, act_for
 from api.payments import PaymentDesk
 from api.persons import PersonDesk
 from api.problems import REQUEST_ID
@@ -122,15 +122,18 @@ async def caller(
         str | None, Header(pattern=TENANT_PATTERN, description="tenant a platform key acts for")
     ] = None,
 ) -> Caller:
-    """Return who asks, with the right that the route needs (`api/access.py`), for the tenant they name."""
+    """Return who asks, with the right that the route needs (`api/access.py`), for the tenant they name.
+
+    From here on the request's transactions touch only what this caller sees.
+    """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     secret = credentials.credentials if credentials else token if scheme.lower() == "jwt" else None
     known = await services(request).authenticator.caller(secret, None)
     address = request.client.host if request.client else None
-    known = replace(known, address=address, request_id=request.scope.get(REQUEST_ID))
+    known = act_for(replace(known, address=address, request_id=request.scope.get(REQUEST_ID)))
     request.state.caller = known
     known.must(right_of(request))
-    return known.acting_for(x_tenant_id)
+    return act_for(known.acting_for(x_tenant_id))
 
 
 def idempotency_key(

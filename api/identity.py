@@ -16,6 +16,7 @@ from contracts.audit import Author
 from contracts.errors import Forbidden, InvalidInput, NotFound, Unauthorized, Unavailable
 from contracts.values import PLATFORM, tenant_of
 from readmodel.keys import ApiKey, ApiKeys
+from readmodel.scope import every_tenant, narrow_to
 
 ADMIN = "admin"
 """Id of the platform admin's key, which is no row: it comes from the settings."""
@@ -198,6 +199,12 @@ def no_such_job(job_id: str) -> str:
     return f"no job '{job_id[:300]}'"
 
 
+def act_for(caller: Caller) -> Caller:
+    """Let this task's transactions touch only what the caller sees, and return the caller."""
+    narrow_to(caller.sees)
+    return caller
+
+
 class Authenticator:
     """Turns a bearer secret into a caller. Keys seen lately still work while the database is away.
 
@@ -254,7 +261,7 @@ class Authenticator:
         noted = max(record.last_used_at or _NEVER, self._noted.get(record.id, _NEVER))
         if now - noted > USE_NOTED_EVERY:
             self._noted[record.id] = now
-            with suppress(Unavailable):
+            with suppress(Unavailable), every_tenant("whose the key is, is what was just found out"):
                 await self._keys.used(record.id)
 
     async def _known(self, digest: bytes, find: Callable[[], Awaitable[ApiKey | None]]) -> Caller:
@@ -265,7 +272,8 @@ class Authenticator:
         if caller and now - at < self.FRESH_SECONDS:
             return caller
         try:
-            record = await find()
+            with every_tenant("a key is found by its hash or id, before its tenant is known"):
+                record = await find()
         except Unavailable:
             if caller and now - at < self.STALE_SECONDS:
                 return caller

@@ -13,6 +13,7 @@ from contracts.payment_ports import ProviderEvents
 from readmodel.payment_days import PaymentDayBook
 from readmodel.payment_lines import LineFilter, PaymentLines
 from readmodel.payments import PaymentBook, ProviderEventBook
+from readmodel.scope import every_tenant
 from temporal.engine import TemporalEngine
 
 log = logging.getLogger("spaces.payments")
@@ -51,10 +52,11 @@ class PaymentDesk:
             msg = "this process takes no webhooks"
             raise Unavailable(msg)
         event = self._events.read(body, signature)
-        effect = await self._payments.known_as(event.object_ids, event.key)
-        if effect and not effect.state.settled:
-            await self._tell(effect.job_id, event)
-        return await self._kept.keep(event, effect.key if effect else None)
+        with every_tenant("the provider does not say whose payment it tells of"):
+            effect = await self._payments.known_as(event.object_ids, event.key)
+            if effect and not effect.state.settled:
+                await self._tell(effect.job_id, event)
+            return await self._kept.keep(event, effect.key if effect else None)
 
     async def list(
         self, caller: Caller, wanted: LineFilter, limit: int, cursor: str | None
@@ -82,7 +84,8 @@ class PaymentDesk:
             Unavailable: The database does not answer.
         """
         caller.must(Right.JOBS_READ)
-        found = await self._days.report(day, caller.sees)
+        with every_tenant("one row holds a day of all tenants; the caller's part is taken out of it"):
+            found = await self._days.report(day, caller.sees)
         if found is None:
             msg = f"no comparison of {day} yet; a day is compared in the night after it"
             raise NotFound(msg)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from contracts.errors import NotFound, Unavailable
 from contracts.tasks import beside
 from readmodel.intake import Intake, OutboxEntry
+from readmodel.scope import every_tenant
 from temporal.engine import TemporalEngine
 
 log = logging.getLogger("spaces.relay")
@@ -73,6 +74,10 @@ class OutboxRelay:
             yield
 
     async def _run(self) -> None:
+        with every_tenant("the outbox is all tenants'"):
+            await self._relay()
+
+    async def _relay(self) -> None:
         while True:
             self._woken.clear()
             try:

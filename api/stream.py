@@ -19,6 +19,7 @@ from contracts.jobs import JobFailure, JobStatus
 from contracts.tasks import beside
 from readmodel.events import StoredEvent
 from readmodel.jobs import JobQueries
+from readmodel.scope import every_tenant
 
 log = logging.getLogger("spaces.stream")
 
@@ -107,7 +108,8 @@ class Tail:
 
     async def _follow(self) -> None:
         try:
-            await self._follow_while_heard()
+            with every_tenant("streams of all tenants share one reader; each shows its caller's events"):
+                await self._follow_while_heard()
         finally:
             self._forget()
 

@@ -9,6 +9,7 @@ from api.stream import Tail, while_heard
 from contracts.tasks import beside
 from readmodel.events import StoredEvent
 from readmodel.jobs import JobQueries
+from readmodel.scope import every_tenant
 
 BATCH = 500
 
@@ -44,6 +45,10 @@ class Live:
             yield
 
     async def _follow(self) -> None:
+        with every_tenant("tabs of all tenants share one reader; each picks its own"):
+            await self._tell_while_heard()
+
+    async def _tell_while_heard(self) -> None:
         last = await self._queries.last_event_id()
         async with self._tail.listening(None) as news:
             while self._someone.is_set():

@@ -12,7 +12,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from api.identity import NOT_VALID, Authenticator, Caller
+from api.identity import NOT_VALID, Authenticator, Caller, act_for
 from contracts.errors import RateLimited, Unauthorized
 
 COOKIE = "spaces_session"
@@ -56,7 +56,7 @@ class Sessions:
         return self._signer.dumps({"key": caller.key_id, "id": secrets.token_urlsafe(16)})
 
     async def caller(self, cookie: str | None) -> Caller:
-        """Return who is signed in, with the rights that the key has now.
+        """Return who is signed in, with the rights that the key has now; the task touches only what they see.
 
         Raises:
             Unauthorized: Nobody is, or not any more.
@@ -65,7 +65,7 @@ class Sessions:
         said = self._said(cookie)
         if said is None or said["id"] in self._ended:
             raise Unauthorized(NOT_VALID)
-        return await self._authenticator.holder(said["key"])
+        return act_for(await self._authenticator.holder(said["key"]))
 
     def end(self, cookie: str | None) -> None:
         """Make the session invalid, also for who copied the cookie; in this process, until so many others ended."""

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from readmodel.engines import LOCK_SECONDS, POSTGRES_CONNECTIONS, SQLITE_CONNECTIONS, database_url, make_engine
 from readmodel.outages import told_outages
+from readmodel.row_security import ENTER
+from readmodel.scope import every_tenant, only_tenant
 from readmodel.turns import Turns
 from readmodel.vault import Vault
 
@@ -27,14 +29,16 @@ READ_SECONDS = 5.0
 class Database:
     """One database, by URL: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://…`. Connects when first used.
 
+    border: whether callers of several tenants come in here, so that every transaction needs a scope, see scope.py
     vault: seals what is confidential in its tables; without keys until `tenant_keys.key_ring` gives it some
 
     Raises:
         ValueError: The URL names neither a SQLite file nor a PostgreSQL database.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, border: bool = False) -> None:
         self._url = database_url(url)
+        self._border = border
         self._engine = make_engine(self._url)
         self.vault = Vault()
         self._readers = self._writers = Turns(POSTGRES_CONNECTIONS)
@@ -48,6 +52,7 @@ class Database:
 
         Raises:
             Unavailable: The database did not answer.
+            UnscopedQuery: Nobody said whose rows it may touch; likewise `write()`.
         """
         async with self._transaction(self._readers, "DEFERRED") as (connection, bound):
             bound.reschedule(_now() + READ_SECONDS)
@@ -81,8 +86,9 @@ class Database:
         Raises:
             Unavailable: It does not.
         """
-        async with self.read() as connection:
-            await connection.execute(select(1))
+        with every_tenant("nobody's rows are read"):
+            async with self.read() as connection:
+                await connection.execute(select(1))
 
     async def close(self) -> None:
         """Give back all connections."""
@@ -92,12 +98,15 @@ class Database:
     async def _transaction(
         self, turns: Turns, sqlite_lock: str
     ) -> AsyncIterator[tuple[AsyncConnection, asyncio.Timeout]]:
+        tenant_id = only_tenant(border=self._border)
         with told_outages():
             async with turns.turn(WRITE_SECONDS) as end, asyncio.timeout_at(end) as bound, AsyncExitStack() as stack:
                 async with asyncio.timeout(OPEN_SECONDS):
                     connection = await stack.enter_async_context(self._engine.connect())
                     await connection.execution_options(sqlite_lock=sqlite_lock, sqlite_wait_ms=_wait_ms(end))
                     await stack.enter_async_context(connection.begin())
+                    if tenant_id and self._engine.dialect.name == "postgresql":
+                        await connection.execute(ENTER, {"tenant": tenant_id})
                 yield connection, bound
 
 

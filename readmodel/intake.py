@@ -30,6 +30,7 @@ from readmodel.events import append_events
 from readmodel.history import insert_jobs
 from readmodel.merge import JobState, accepted_state, merge
 from readmodel.rows import header_of, insert_into
+from readmodel.scope import every_tenant
 from readmodel.slots import with_slots
 from readmodel.tables import IdempotencyKeyRow, JobRow, OutboxRow
 from readmodel.vault import Sealer
@@ -204,7 +205,8 @@ class Intake:
             return (await connection.execute(old)).rowcount
 
     async def _accept_together(self, submissions: Sequence[Submission]) -> list[Answer]:
-        return await self._accepted(submissions, START_GRACE)
+        with every_tenant("jobs of several tenants are committed together; each one's tenant was decided before"):
+            return await self._accepted(submissions, START_GRACE)
 
     async def _accepted(self, submissions: Sequence[Submission], grace: timedelta) -> list[Answer]:
         sealer = await self._database.vault.sealer(tenant_of(each.header.id) for each in submissions)
@@ -235,7 +237,8 @@ class Intake:
             return None
 
     async def _started_together(self, job_ids: Sequence[str]) -> list[None]:
-        await self.started(*job_ids)
+        with every_tenant("jobs of several tenants have started together"):
+            await self.started(*job_ids)
         return [None] * len(job_ids)
 
 

@@ -27,9 +27,9 @@ class PostgresServer:
         self._socket_dir = str(self._server.get_postmaster_info().socket_dir)
         self._frozen: list[psutil.Process] = []
 
-    def url(self, database: str = "postgres") -> str:
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Return the URL of one of its databases."""
-        return f"postgresql+asyncpg://postgres@/{database}?host={self._socket_dir}"
+        return f"postgresql+asyncpg://{user}@/{database}?host={self._socket_dir}"
 
     async def run(self, statement: str, database: str = "postgres") -> None:
         """Run a statement as the superuser."""

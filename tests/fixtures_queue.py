@@ -40,6 +40,7 @@ from contracts.ports import Holds, JobHistory
 from contracts.repair import SYSTEM_QUEUE
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
+from readmodel.scope import narrow_to
 from readmodel.vault import Vault
 from serve import services_of
 from temporal.buffer import BufferedHistory
@@ -209,12 +210,13 @@ def run_api(client: Client, providers: Providers, tmp_path: Path) -> RunApi:
     @asynccontextmanager
     async def run(temporal: Client = client, database_url: str | None = None, **given: Any) -> AsyncIterator[Api]:
         settings = Settings(data_dir=tmp_path, admin_key=SecretStr(ADMIN_KEY), upload_limit_mb=1, **given)
-        database = Database(database_url or settings.database)
+        database = Database(database_url or settings.database, border=True)
         database.vault = Vault(providers.keys)
         services, relay = services_of(settings, temporal, providers.blobs, database, payment_provider(settings))
         async with _served(services) as url, relay.running():
             headers = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Tenant-Id": "acme"}
             async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as http:
+                narrow_to(None)  # the test's own looks; requests run in tasks that know nothing of it
                 yield Api(url, http, services, relay, HistoryWriter(database))
         await database.close()
 

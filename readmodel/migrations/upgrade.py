@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from readmodel.engines import make_patient_engine
 from readmodel.outages import told_outages
+from readmodel.row_security import secure
 from readmodel.tables import SCHEMA
 
 _LOCK = 7_306_551_902_716
@@ -23,6 +24,7 @@ async def upgrade(url: URL) -> None:
 
     Raises:
         Unavailable: The database did not answer, or another process migrated for over a minute.
+        RuntimeError: On PostgreSQL, the role that keeps tenants apart is missing and may not be made.
     """
     engine = make_patient_engine(url)
     try:
@@ -43,6 +45,7 @@ async def _upgrade_postgres(engine: AsyncEngine) -> None:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         await _create_schema(connection)
         await connection.run_sync(run_revisions)
+        await connection.run_sync(secure)
 
 
 async def _create_schema(connection: AsyncConnection) -> None:

@@ -18,8 +18,10 @@ from api.access import ROUTES, check_routes
 from api.app import create_app
 from api.identity import ROLES, Right
 from contracts.alerts import Severity
+from readmodel.database import Database
+from readmodel.filters import JobFilter
 from tests.endpoints.test_jobs import new_key
-from tests.fixtures_queue import ADMIN_KEY, Api
+from tests.fixtures_queue import ADMIN_KEY, Api, RunApi
 
 FOREIGN = "zeta-shop"
 JOB = {"jobType": "photo_processing", "payload": {"photos": [{"url": "https://a.example/1.jpg"}]}}
@@ -275,3 +277,21 @@ async def test_the_table_of_rights_names_only_routes_that_there_are(api: Api) ->
 
 def _text(answer: httpx.Response) -> str:
     return answer.text if answer.is_closed and hasattr(answer, "_content") else ""
+
+
+@pytest.mark.postgres
+async def test_a_list_that_forgot_its_tenant_is_held_to_it_by_postgresql(
+    run_api: RunApi, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Database(postgres_url).migrate()
+    async with run_api(database_url=postgres_url) as api:
+        for tenant_id in ("acme", FOREIGN):
+            async with api.with_key(ADMIN_KEY, **{"X-Tenant-Id": tenant_id}) as theirs:
+                assert (await theirs.post("/v1/jobs", json=JOB)).status_code == 202
+        monkeypatch.setattr(JobFilter, "conditions", lambda _: iter(()))
+
+        async with api.with_key(await new_key(api, "acme", "viewer")) as ours, api.with_key(ADMIN_KEY) as platform:
+            seen = {job["tenantId"] for job in (await ours.get("/v1/jobs")).json()["items"]}
+            every = {job["tenantId"] for job in (await platform.get("/v1/jobs")).json()["items"]}
+
+    assert (seen, every) == ({"acme"}, {"acme", FOREIGN})
