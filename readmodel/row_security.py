@@ -32,6 +32,7 @@ PLATFORM_READABLE = {"pauses": "tenant_id = '*'", "alerts": "tenant_id IS NULL",
 NO_TENANT = {
     "audit_head": "SELECT, UPDATE",
     "alert_rules": "SELECT",
+    "day_durations": "SELECT, INSERT, UPDATE",  # sums over all tenants, counted up with each job's end
     "workers": "SELECT",
     "alert_standings": "",
     "payment_reports": "",
