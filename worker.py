@@ -44,10 +44,12 @@ from readmodel.deliveries import Deliveries
 from readmodel.erasure import Erasure
 from readmodel.history import HistoryWriter
 from readmodel.holds import PauseWatch
+from readmodel.host_turns import HostTurnBook
 from readmodel.incidents import Incidents
 from readmodel.inline import InlineRecord
 from readmodel.jobs import JobQueries
 from readmodel.kept_drafts import KeptDrafts
+from readmodel.kept_feeds import KeptFeeds
 from readmodel.model_calls import ModelCalls
 from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
@@ -101,12 +103,13 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
     async with (
         history.running(),
         holds.running(),
-        step_providers(settings, blobs, min(slots, processors)) as providers,
+        step_providers(settings, blobs, min(slots, processors), HostTurnBook(database)) as providers,
     ):
         providers |= {
             "history": history,
             **payment_providers(client, database),
             **generation_providers(database, history),
+            **news_providers(database),
             "writer": news_writer(cast(Sequence[ModelProvider], providers["models"]), database, history),
             "seer": photo_seer(cast(Sequence[ModelProvider], providers["models"]), database),
             **system_providers(client, database, settings, cast(PaymentProvider, providers["money"])),
@@ -125,6 +128,11 @@ def generation_providers(database: Database, history: BufferedHistory) -> dict[s
         "budgets": Budgets(database),
         "drafts": KeptDrafts(database),
     }
+
+
+def news_providers(database: Database) -> dict[str, object]:
+    """Return what the steps of news work with beside web and reader, by the names their constructors use."""
+    return {"feeds": KeptFeeds(database)}
 
 
 def news_writer(models: Sequence[ModelProvider], database: Database, history: BufferedHistory) -> BriefingWriter | None:

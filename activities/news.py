@@ -5,19 +5,17 @@ after the last one that too is a result.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
 from temporalio import activity
 
 from activities.briefing.extractive import extract
 from activities.briefing.ranking import ranked
 from activities.briefing.stories import told_together
-from contracts.errors import NotFound, Rejected, Unavailable
+from contracts.errors import Rejected, Unavailable
 from contracts.fetching import FetchProblem
 from contracts.news import (
     MAX_STORIES,
@@ -27,6 +25,7 @@ from contracts.news import (
     ComposeInput,
     FeedReading,
     FeedReport,
+    KeptFeed,
     PageReading,
     ParsedFeed,
     ReadFeedInput,
@@ -34,9 +33,7 @@ from contracts.news import (
     SelectInput,
     Selection,
 )
-from contracts.news_ports import BriefingWriter, NewsReader, PoliteWeb, Validators, Wanted, WebAnswer
-from contracts.ports import BlobStore
-from contracts.values import WireModel, feed_key
+from contracts.news_ports import BriefingWriter, FeedKeeper, NewsReader, PoliteWeb, Validators, Wanted, WebAnswer
 
 MOST_PER_FEED = 100
 """Articles taken of one feed, the newest ones."""
@@ -44,28 +41,15 @@ LONGEST_PATIENCE = timedelta(minutes=2)
 """A server that wants more time than that is not waited for: the briefing is of today."""
 AHEAD = timedelta(hours=1)
 """A clock may be wrong by so much; what is dated later has no date."""
-
-
-FORM = 2
-"""Of what is kept of a feed. Another form than today's is not read, but fetched anew: raise it when reading changes."""
 STEP_SECONDS = 100.0
 """Less than a step may take: who is slower is a feed that does not answer, not a step that failed."""
-
-
-class KeptFeed(WireModel):
-    """What is remembered of a feed, so that its server need not send again what has not changed."""
-
-    form: int = FORM
-    etag: str | None = None
-    last_modified: str | None = None
-    feed: ParsedFeed
 
 
 class NewsActivities:
     """The steps of a news job. writer: a model that writes the briefing; without one sentences are chosen by rules."""
 
-    def __init__(self, blobs: BlobStore, web: PoliteWeb, news: NewsReader, writer: BriefingWriter | None) -> None:
-        self._blobs = blobs
+    def __init__(self, feeds: FeedKeeper, web: PoliteWeb, news: NewsReader, writer: BriefingWriter | None) -> None:
+        self._feeds = feeds
         self._web = web
         self._news = news
         self._writer = writer
@@ -74,12 +58,12 @@ class NewsActivities:
     async def read_feed(self, step: ReadFeedInput) -> FeedReading:
         """Return a feed's new articles, or why there are none.
 
-        What was read is kept under a key made of tenant and address, so a retry overwrites it; a server that says that
-        nothing has changed is not asked to send it again.
+        What was read is kept by tenant and address, so a retry overwrites it; a server that says that nothing has
+        changed is not asked to send it again.
 
         Raises:
             RateLimited: The server said when to come back, within two minutes.
-            Unavailable: The server or the store did not answer, and there are attempts left.
+            Unavailable: The server or the database did not answer, and there are attempts left.
         """
         try:
             async with _patience(step.url):
@@ -139,26 +123,20 @@ class NewsActivities:
         return written
 
     async def _fetched(self, step: ReadFeedInput) -> FeedReading:
-        known = await self._known(step)
+        known = await self._feeds.find(step.tenant_id, step.url)
         answer = await self._web.get(step.url, Wanted.FEED, _validators(known))
         return _failed(step, answer) if isinstance(answer, FetchProblem) else await self._taken(step, answer, known)
 
-    async def _known(self, step: ReadFeedInput) -> KeptFeed | None:
-        try:
-            kept = KeptFeed.model_validate_json(await self._blobs.get(_key(step)))
-        except (NotFound, ValidationError):
-            return None
-        return kept if kept.form == FORM else None
-
     async def _taken(self, step: ReadFeedInput, answer: WebAnswer, known: KeptFeed | None) -> FeedReading:
         if answer.data is None and known:
+            await self._feeds.keep(step.tenant_id, step.url, known)
             return _reading(step, known.feed, answer, "unchanged")
         feed = await self._news.feed(answer.data or b"", answer.url, answer.content_type)
         if isinstance(feed, FetchProblem):
             return _failed(step, feed)
         validators = answer.validators
         kept = KeptFeed(etag=validators.etag, last_modified=validators.last_modified, feed=feed)
-        await self._blobs.put(_key(step), kept.model_dump_json(by_alias=True).encode())
+        await self._feeds.keep(step.tenant_id, step.url, kept)
         return _reading(step, feed, answer, "read")
 
 
@@ -256,7 +234,3 @@ def _again(error: Unavailable, attempts: int) -> None:
 
 def _validators(known: KeptFeed | None) -> Validators:
     return Validators(known.etag, known.last_modified) if known else Validators()
-
-
-def _key(step: ReadFeedInput) -> str:
-    return feed_key(step.tenant_id, hashlib.sha256(step.url.encode()).hexdigest())

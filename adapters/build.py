@@ -21,6 +21,7 @@ from contracts.alerts import AlertChannel
 from contracts.errors import Unavailable
 from contracts.generation_ports import ModelProvider
 from contracts.keys import KeyWrapper
+from contracts.news_ports import HostTurns
 from contracts.payment_ports import PaymentProvider, ProviderEvents
 from contracts.ports import BlobStore
 from contracts.tasks import beside
@@ -67,8 +68,13 @@ def webhooks(settings: Settings) -> HttpWebhooks:
 
 
 @asynccontextmanager
-async def step_providers(settings: Settings, blobs: BlobStore, processors: int) -> AsyncIterator[dict[str, object]]:
-    """Give the providers of all job types' steps, by the names their constructors use."""
+async def step_providers(
+    settings: Settings, blobs: BlobStore, processors: int, turns: HostTurns | None = None
+) -> AsyncIterator[dict[str, object]]:
+    """Give the providers of all job types' steps, by the names their constructors use.
+
+    turns: whose turn it is at the servers of feeds, for all workers; without one each process decides for itself
+    """
     limit_bytes = settings.upload_limit_mb * 1024 * 1024
     fetcher = HttpPhotoFetcher(allow_private=settings.allow_private_urls, limit_bytes=limit_bytes)
     reader = LocalPhotoReader(max_workers=processors)
@@ -81,7 +87,7 @@ async def step_providers(settings: Settings, blobs: BlobStore, processors: int) 
                 "reader": reader,
                 "fetcher": fetcher,
                 "matcher": FuzzyMatcher(),
-                "web": polite_web(settings, news),
+                "web": polite_web(settings, news, turns),
                 "news": news,
                 "writer": None,
                 "seer": None,
@@ -96,11 +102,11 @@ async def step_providers(settings: Settings, blobs: BlobStore, processors: int) 
         await reader.close()
 
 
-def polite_web(settings: Settings, reader: LocalNewsReader) -> RobotsWeb:
+def polite_web(settings: Settings, reader: LocalNewsReader, turns: HostTurns | None) -> RobotsWeb:
     """Return what fetches feeds and articles as their owners want it."""
     fetcher = HttpFetcher(settings.allow_private_urls, total_timeout=NEWS_TIMEOUT)
     pause = timedelta(seconds=settings.news_pause_seconds)
-    return RobotsWeb(fetcher, reader.allows, pause, settings.news_contact)
+    return RobotsWeb(fetcher, reader.allows, pause, settings.news_contact, turns)
 
 
 def payment_provider(settings: Settings) -> PaymentProvider:

@@ -27,9 +27,8 @@ from activities.news import NewsActivities
 from adapters.fetching.fetcher import HttpFetcher
 from adapters.news.reader import LocalNewsReader
 from adapters.news.web import RobotsWeb
-from adapters.objects.store import ObjectStore
 from benchmarks.news_corpus import EVENTS, SERIES
-from contracts.news import Article, ComposeInput, FeedReading, Interests, ReadFeedInput, SelectInput
+from contracts.news import Article, ComposeInput, FeedReading, Interests, KeptFeed, ReadFeedInput, SelectInput
 
 AT_ONCE = 16
 SHOP = Interests(
@@ -42,6 +41,22 @@ KINDS = {
     "cut copy": "its headline and first sentence",
     "own words": "the event in a paper's own words",
 }
+
+
+class Remembered:
+    """A `FeedKeeper` without a database: what is measured is reading."""
+
+    def __init__(self) -> None:
+        self._feeds: dict[tuple[str, str], KeptFeed] = {}
+
+    async def find(self, tenant_id: str, url: str) -> KeptFeed | None:
+        """Return what is remembered of a feed."""
+        return self._feeds.get((tenant_id, url))
+
+    async def keep(self, tenant_id: str, url: str, feed: KeptFeed) -> None:
+        """Remember it."""
+        self._feeds[(tenant_id, url)] = feed
+
 
 ArgumentT = TypeVar("ArgumentT")
 ResultT = TypeVar("ResultT")
@@ -120,7 +135,7 @@ async def measure(feeds: int, per_feed: int, seed: int) -> None:
     bodies, planted = make_feeds(feeds, per_feed, seed)
     reader = LocalNewsReader(max_workers=2)
     web = RobotsWeb(HttpFetcher(allow_private=True), reader.allows, timedelta(0))
-    steps = NewsActivities(ObjectStore("memory://"), web, reader, None)
+    steps = NewsActivities(Remembered(), web, reader, None)
     try:
         await reader.feed(bodies[0], "http://127.0.0.1/", "text/xml")
         with served(bodies) as site:

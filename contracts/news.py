@@ -123,6 +123,19 @@ class ParsedFeed(WireModel):
     notes: tuple[str, ...] = ()
 
 
+FORM = 2
+"""Of what is kept of a feed. Another form than today's is not read, but fetched anew: raise it when reading changes."""
+
+
+class KeptFeed(WireModel):
+    """What is remembered of a feed, so that its server need not send again what has not changed."""
+
+    form: int = FORM
+    etag: str | None = None
+    last_modified: str | None = None
+    feed: ParsedFeed
+
+
 class FeedReport(WireModel):
     """How it went with one feed."""
 

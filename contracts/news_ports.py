@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from contracts.fetching import FetchProblem
-from contracts.news import Briefing, ComposeInput, ParsedFeed
+from contracts.news import Briefing, ComposeInput, KeptFeed, ParsedFeed
 
 
 class Wanted(StrEnum):
@@ -44,6 +44,29 @@ class PoliteWeb(Protocol):
             RateLimited: The server said when to come back, or too many wait for it.
             Unavailable: It, or its robots.txt, did not answer.
         """
+
+
+class HostTurns(Protocol):
+    """Whose turn it is at a server, for all who ask it."""
+
+    async def take(self, host: str, pause: float, longest: float) -> float:
+        """Take the next turn, and return in how many seconds it is; when that is later than `longest` none is taken.
+
+        pause: seconds from this turn until the next one
+
+        Raises:
+            Unavailable: It is not known now.
+        """
+
+
+class FeedKeeper(Protocol):
+    """Remembers feeds, each for its tenant. Every method raises `Unavailable` when the database did not answer."""
+
+    async def find(self, tenant_id: str, url: str) -> KeptFeed | None:
+        """Return what is remembered of a feed; None when nothing is, or it was kept in another form."""
+
+    async def keep(self, tenant_id: str, url: str, feed: KeptFeed) -> None:
+        """Remember it, in the place of what was before; again changes nothing."""
 
 
 class NewsReader(Protocol):

@@ -100,11 +100,6 @@ def upload_key(tenant_id: str, sha256: str) -> str:
     return f"{tenant_id}/uploads/{sha256}"
 
 
-def feed_key(tenant_id: str, sha256: str) -> str:
-    """Return the object key of what is kept of a feed, by the hash of its address."""
-    return f"{tenant_id}/feeds/{sha256}"
-
-
 def thumbnail_key(tenant_id: str, sha256: str) -> str:
     """Return the object key of a photo's thumbnail."""
     return f"{tenant_id}/thumbnails/{sha256}.webp"

@@ -16,11 +16,13 @@ from readmodel.tables import (
     LIVE_TEXT,
     AlertRow,
     Base,
+    HostTurnRow,
     JobCountRow,
     JobDurationRow,
     JobEventRow,
     JobRow,
     KeptDraftRow,
+    KeptFeedRow,
     ModelCallRow,
     ProviderEventRow,
     RemovedJobRow,
@@ -48,6 +50,10 @@ PIECES_AT_ONCE = 10
 """Times as many pieces as other rows go in one sweep: a text has dozens."""
 DRAFTS_KEPT = timedelta(days=30)
 """Texts that are given again for the very same order."""
+FEEDS_KEPT = timedelta(days=45)
+"""Longer than a briefing can look back, since a feed was read last."""
+TURNS_KEPT = timedelta(days=1)
+"""Longer than anybody waits for a turn."""
 MODEL_CALLS_KEPT = timedelta(days=400)
 """Longer than any time that usage can be asked for."""
 
@@ -96,6 +102,10 @@ class Retention:
         removed += await self._delete_some(JobEventRow, JobEventRow.id, pieces, PIECES_AT_ONCE * limit)
         drafts = KeptDraftRow.created_at < now - DRAFTS_KEPT
         removed += await self._delete_some(KeptDraftRow, KeptDraftRow.id, drafts, limit)
+        feeds = KeptFeedRow.kept_at < now - FEEDS_KEPT
+        removed += await self._delete_some(KeptFeedRow, KeptFeedRow.id, feeds, limit)
+        turns = HostTurnRow.next_at < (now - TURNS_KEPT).timestamp()
+        removed += await self._delete_some(HostTurnRow, HostTurnRow.host, turns, limit)
         calls = ModelCallRow.at < now - MODEL_CALLS_KEPT
         removed += await self._delete_some(ModelCallRow, ModelCallRow.key, calls, limit)
         settled = or_(AlertRow.acknowledged_at < now - ALERTS_KEPT, AlertRow.resolved_at < now - ALERTS_KEPT)

@@ -15,6 +15,7 @@ from contracts.history import JobChange
 from contracts.inventory import Label
 from contracts.keys import DataKey
 from contracts.ledger import Effect, ProviderRecord, Receipt, Standing
+from contracts.news import KeptFeed
 from contracts.payments import Operation
 from contracts.photos import Code, Gps, PhotoAnalysis, PhotoProblem, Quality, TextLine
 from contracts.ports import Fetched, PhotoReport
@@ -124,6 +125,21 @@ class FakeFetcher:
         if isinstance(answer, Exception):
             raise answer
         return Fetched(data=answer)
+
+
+class MemoryFeeds:
+    """A `FeedKeeper` that keeps what was told."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], KeptFeed] = {}
+
+    async def find(self, tenant_id: str, url: str) -> KeptFeed | None:
+        """Return what is remembered of a feed."""
+        return self.kept.get((tenant_id, url))
+
+    async def keep(self, tenant_id: str, url: str, feed: KeptFeed) -> None:
+        """Remember it."""
+        self.kept[(tenant_id, url)] = feed
 
 
 class MemoryHistory:

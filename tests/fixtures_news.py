@@ -45,7 +45,7 @@ def run_news(connect: Connect, providers: Providers, news_reader: LocalNewsReade
         client = await connect(queue_plugin(providers.blobs, observer, providers.keys))
         fetcher = HttpFetcher(allow_private=True, total_timeout=timedelta(seconds=30))
         given = {
-            "blobs": providers.blobs,
+            "feeds": providers.feeds,
             "web": RobotsWeb(fetcher, news_reader.allows, timedelta(0)),
             "news": news_reader,
             "writer": None,

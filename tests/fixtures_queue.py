@@ -50,7 +50,7 @@ from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.provisioning import provision
 from temporal.workers import build_worker
-from tests.fakes import FakeFetcher, FakeReader, FakeSeer, MemoryKeys
+from tests.fakes import FakeFetcher, FakeReader, FakeSeer, MemoryFeeds, MemoryKeys
 
 
 @dataclass
@@ -62,6 +62,7 @@ class Providers:
     reader: FakeReader = field(default_factory=FakeReader)
     fetcher: FakeFetcher = field(default_factory=FakeFetcher)
     seer: FakeSeer = field(default_factory=FakeSeer)
+    feeds: MemoryFeeds = field(default_factory=MemoryFeeds)
 
 
 @pytest.fixture

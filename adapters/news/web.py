@@ -1,6 +1,6 @@
 """Web: `PoliteWeb` over the fetcher: robots.txt first (RFC 9309), one request after the other per host.
 
-What is remembered here is per process and lost with it: the rules of a site for an hour, and whose turn it is.
+The rules of a site are remembered for an hour, per process. Whose turn it is at a host stands in a book of all.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from adapters.fetching.asking import Answer, Ask, Gate
 from adapters.fetching.fetcher import HttpFetcher
 from contracts.errors import RateLimited, Unavailable
 from contracts.fetching import FetchProblem
-from contracts.news_ports import Validators, Wanted, WebAnswer
+from contracts.news_ports import HostTurns, Validators, Wanted, WebAnswer
 
 PRODUCT = "spaces-queue-news"
 """What we are called in a site's robots.txt."""
@@ -47,13 +47,23 @@ class _Site:
 
 
 class RobotsWeb:
-    """A `PoliteWeb`. contact: an address in the user agent where a site's owner can complain"""
+    """A `PoliteWeb`. contact: an address in the user agent where a site's owner can complain
 
-    def __init__(self, fetcher: HttpFetcher, allows: Allows, pause: timedelta, contact: str | None = None) -> None:
+    turns: the book of all workers; without one this process keeps its own
+    """
+
+    def __init__(
+        self,
+        fetcher: HttpFetcher,
+        allows: Allows,
+        pause: timedelta,
+        contact: str | None = None,
+        turns: HostTurns | None = None,
+    ) -> None:
         self._fetcher, self._allows, self._pause = fetcher, allows, pause.total_seconds()
         self._agent = f"{PRODUCT}/1 (+{contact})" if contact else f"{PRODUCT}/1"
         self._sites: OrderedDict[str, _Site] = OrderedDict()
-        self._next: dict[str, float] = {}
+        self._turns = turns or LocalTurns()
 
     async def get(self, url: str, wanted: Wanted, known: Validators = Validators()) -> WebAnswer | FetchProblem:  # noqa: B008  frozen
         """Return what came, or why nothing will; see `contracts.news_ports.PoliteWeb`. At most 5 MiB, pages 3 MiB.
@@ -105,14 +115,27 @@ class RobotsWeb:
 
     async def _turn(self, host: str, delay: float) -> None:
         """Wait until the host has had its pause, and take the turn."""
+        seconds = await self._turns.take(host, max(self._pause, delay), LONGEST_TURN)
+        if seconds > LONGEST_TURN:
+            raise RateLimited(f"too many requests wait for {host}", timedelta(seconds=seconds))
+        await asyncio.sleep(seconds)
+
+
+class LocalTurns:
+    """A `HostTurns` of this process alone."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, float] = {}
+
+    async def take(self, host: str, pause: float, longest: float) -> float:
+        """Take the next turn; see `contracts.news_ports.HostTurns`."""
         now = asyncio.get_running_loop().time()
         at = max(now, self._next.get(host, 0.0))
-        if at - now > LONGEST_TURN:
-            raise RateLimited(f"too many requests wait for {host}", timedelta(seconds=at - now))
-        if len(self._next) > MOST_SITES:
-            self._next = {name: then for name, then in self._next.items() if then > now}
-        self._next[host] = at + max(self._pause, delay)
-        await asyncio.sleep(at - now)
+        if at - now <= longest:
+            if len(self._next) > MOST_SITES:
+                self._next = {name: then for name, then in self._next.items() if then > now}
+            self._next[host] = at + pause
+        return at - now
 
 
 def _gate(turn: Callable[[httpx.URL], Awaitable[None]]) -> Gate:

@@ -38,6 +38,7 @@ from readmodel.tables.jobs import (
 )
 from readmodel.tables.kept_drafts import KeptDraftRow
 from readmodel.tables.keys import TenantKeyRow
+from readmodel.tables.news import HostTurnRow, KeptFeedRow
 from readmodel.tables.payments import (
     PaymentEventRow,
     PaymentPostingRow,
@@ -72,6 +73,7 @@ __all__ = [
     "ErasureRow",
     "ErrorMarkRow",
     "FlowRow",
+    "HostTurnRow",
     "IdempotencyKeyRow",
     "JobCountRow",
     "JobDependencyRow",
@@ -80,6 +82,7 @@ __all__ = [
     "JobRow",
     "JobTagRow",
     "KeptDraftRow",
+    "KeptFeedRow",
     "ModelCallRow",
     "OutboxRow",
     "PauseRow",

@@ -15,7 +15,7 @@ from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.workers import build_worker
-from tests.fakes import MemoryHistory, MemoryKeys
+from tests.fakes import MemoryFeeds, MemoryHistory, MemoryKeys
 
 
 async def work(address: str, namespace: str, objects: str) -> None:
@@ -23,7 +23,7 @@ async def work(address: str, namespace: str, objects: str) -> None:
     plugin = queue_plugin(blobs, StepObserver("to-be-killed", history.put, Tally()), MemoryKeys())
     client = await Client.connect(address, namespace=namespace, plugins=[plugin])
     web = RobotsWeb(HttpFetcher(allow_private=True), reader.allows, timedelta(0))
-    given = {"blobs": blobs, "web": web, "news": reader, "writer": None, "history": history}
+    given = {"feeds": MemoryFeeds(), "web": web, "news": reader, "writer": None, "history": history}
     async with history.running(), build_worker(client, "news_intelligence", given, 8, timedelta(seconds=1)):
         await asyncio.Event().wait()
 

@@ -23,7 +23,7 @@ from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.workers import build_worker
-from tests.fakes import MemoryHistory
+from tests.fakes import MemoryFeeds, MemoryHistory
 from tests.newsstand.site import FEEDS, page
 from tests.replay.keeping import record_stories
 
@@ -122,6 +122,6 @@ async def _desk(address: str) -> AsyncIterator[Desk]:
     plugin = queue_plugin(blobs, StepObserver("recorder", buffered.put, Tally()))
     client = await Client.connect(address, plugins=[plugin], identity="recorder")
     desk = Desk(client, history=history)
-    given = {"blobs": blobs, "web": desk.web, "news": DirectReader(), "writer": None, "history": buffered}
+    given = {"feeds": MemoryFeeds(), "web": desk.web, "news": DirectReader(), "writer": None, "history": buffered}
     async with buffered.running(), build_worker(client, TYPE, given, slots=4, drain=timedelta(seconds=1)):
         yield desk

@@ -15,7 +15,6 @@ from activities.briefing.ranking import mentions, ranked
 from activities.briefing.stories import same_address, told_together
 from activities.briefing.words import sentences, telling_stems
 from activities.news import NewsActivities
-from adapters.objects.store import ObjectStore
 from benchmarks.news_corpus import EVENTS, SERIES
 from contracts.errors import Declined, Unavailable
 from contracts.fetching import FetchProblem
@@ -24,7 +23,7 @@ from contracts.generations import Used
 from contracts.history import JobChange
 from contracts.news import Article, Briefing, Cited, ComposeInput, Interests, Story
 from contracts.news_ports import Validators, Wanted, WebAnswer
-from tests.fakes import FakeModels
+from tests.fakes import FakeModels, MemoryFeeds
 
 NOON = datetime(2025, 3, 19, 12, tzinfo=UTC)
 TODAY = date(2025, 3, 19)
@@ -342,7 +341,7 @@ async def written(
     """Return what the step makes of a model's answers to the day's stories; the first of them is about the drought."""
     models, book = FakeModels(), MemoryBook()
     models.answers = list(answers)
-    steps = NewsActivities(ObjectStore("memory://"), Web(), Reader(), ModelWriter([models], book, Nobody()))
+    steps = NewsActivities(MemoryFeeds(), Web(), Reader(), ModelWriter([models], book, Nobody()))
     given = material(*DAY).model_copy(update={"attempts": attempts, **more})
     return await ActivityEnvironment().run(steps.compose, given), models, book
 
