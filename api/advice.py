@@ -7,12 +7,14 @@ from typing import Literal
 from pydantic import Field
 
 from api.identity import Caller, Right
+from contracts.generations import Used
 from contracts.values import Instant, WireModel
 from readmodel.analytics import Analytics, Bucket, Line, Span
 from readmodel.database import Database
 from readmodel.durations import percentile
 from readmodel.rollups import Grain, Measure
-from readmodel.waste import wasted_attempts
+from readmodel.spending import ASKING, Spending
+from readmodel.waste import Waste, wasted_attempts
 from readmodel.workers import WorkerRegistry
 
 WEEK = timedelta(days=7)
@@ -23,6 +25,7 @@ LEAST_JOBS = 20
 SLACK = 0.15
 """How far outside the band a figure must be: what durations are counted in is as coarse (see durations.py)."""
 LEAST_DEAD = 5
+LEAST_REPEATED = 5
 LOST_SHARE = 0.1
 LOST_SECONDS = 60.0
 QUIET = 0.2
@@ -56,7 +59,7 @@ class Degradations(WireModel):
 class Advice(WireModel):
     """Something that could be saved. numbers: what it rests on."""
 
-    code: Literal["retries_never_succeed", "lost_work", "free_hours"]
+    code: Literal["retries_never_succeed", "lost_work", "repeated_orders", "free_hours"]
     words: str
     job_type: str | None = None
     numbers: dict[str, float | str]
@@ -79,6 +82,7 @@ class AdviceDesk:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._analytics = Analytics(database)
+        self._spending = Spending(database)
         self._workers = WorkerRegistry(database)
 
     async def degradation(self, caller: Caller, tenant_id: str | None = None) -> Degradations:
@@ -96,23 +100,19 @@ class AdviceDesk:
         """Return what could be saved, by what happened in the last 30 days."""
         caller.must(Right.JOBS_READ)
         scope, now = caller.scope_for(tenant_id), datetime.now(UTC)
-        items = [*await self._retries(scope), *await self._lost_work(scope, now)]
+        items = [*await self._retries(scope), *await self._lost_work(scope, now), *await self._repeated(scope, now)]
         if scope is None and caller.may(Right.WORKERS_READ):
             items += await self._free_hours(now)
         return Advices(at=now, items=items)
 
     async def _retries(self, scope: str | None) -> list[Advice]:
         found = await wasted_attempts(self._database, scope, LEAST_DEAD, limit=10)
-        return [
-            Advice(
-                code="retries_never_succeed",
-                words=f"{waste.jobs} jobs of {waste.job_type} died of the same failure after {waste.attempts} attempts "
-                "in all, and none helped: find the cause before more are tried, or lower maxAttempts",
-                job_type=waste.job_type,
-                numbers={"jobs": waste.jobs, "attempts": waste.attempts, "fingerprint": waste.fingerprint},
-            )
-            for waste in found
-        ]
+        spent = await self._spending.of_dead(scope, [waste.fingerprint for waste in found])
+        return [_retry(waste, spent.get(waste.fingerprint, Used())) for waste in found]
+
+    async def _repeated(self, scope: str | None, now: datetime) -> list[Advice]:
+        jobs, used = await self._spending.repeated(scope, now - timedelta(days=30))
+        return [_repeats(jobs, used)] if jobs >= LEAST_REPEATED else []
 
     async def _lost_work(self, scope: str | None, now: datetime) -> list[Advice]:
         days = Span(now - timedelta(days=30), now, Bucket.WEEK, scope)
@@ -129,8 +129,10 @@ class AdviceDesk:
     async def _free_hours(self, now: datetime) -> list[Advice]:
         beats = await self._workers.list()
         slots = sum(beat.max_concurrency for beat in beats if beat.status in {"idle", "busy"})
+        if not slots:
+            return []
         hours = await self._analytics.by_hour_of_day(Span(now - WEEK, now, Bucket.HOUR), "job_type")
-        if not slots or not hours:
+        if not hours:
             return []
         busy = {hour: sum(line[hour].run_ms for line in hours.values() if hour in line) for hour in range(24)}
         room_ms = slots * 3_600_000 * WEEK.days
@@ -199,6 +201,41 @@ def _against(job_type: str, figure: str, value: float, band: Sequence[float]) ->
 
 def _shown(figure: str, value: float) -> str:
     return f"{value:.1%}" if figure == "failureRate" else f"{value / 1000:.1f} s"
+
+
+def _retry(waste: Waste, used: Used) -> Advice:
+    models = f", took {_taken(used)} of AI models" if used.calls else ""
+    return Advice(
+        code="retries_never_succeed",
+        words=f"{waste.jobs} jobs of {waste.job_type} died of the same failure after {waste.attempts} attempts "
+        f"in all{models}, and none helped: find the cause before more are tried, or lower maxAttempts",
+        job_type=waste.job_type,
+        numbers={"jobs": waste.jobs, "attempts": waste.attempts, "fingerprint": waste.fingerprint, **_numbers(used)},
+    )
+
+
+def _repeats(jobs: int, used: Used) -> Advice:
+    return Advice(
+        code="repeated_orders",
+        words=f"{jobs} generations of the last 30 days were ordered word for word before by the same shop, and took "
+        f'{_taken(used)}: with "cache": true the text that is there is given again',
+        job_type=ASKING,
+        numbers={"jobs": jobs, **_numbers(used)},
+    )
+
+
+def _numbers(used: Used) -> dict[str, float | str]:
+    """Return what calls took; their cost where any has a price."""
+    if not used.calls:
+        return {}
+    cost = {"costDollars": used.cost_micros / 1_000_000} if used.unpriced_calls < used.calls else {}
+    unpriced = {"callsWithoutPrice": used.unpriced_calls} if used.unpriced_calls else {}
+    return {"tokens": used.tokens, **cost, **unpriced}
+
+
+def _taken(used: Used) -> str:
+    dollars = f" for ${used.cost_micros / 1_000_000:,.2f}" if used.unpriced_calls < used.calls else ""
+    return f"{used.tokens:,} tokens{dollars}"
 
 
 def _lost(job_type: str, lost: float, seconds: float) -> Advice:

@@ -3,16 +3,19 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from pydantic import Field
 
 from api.identity import Caller, Right
 from contracts.errors import InvalidInput
+from contracts.generations import Used
 from contracts.jobs import JobStatus
 from contracts.values import Instant, WireModel
 from readmodel.analytics import Analytics, Bucket, Line, Span
 from readmodel.limits import LimitsBook
 from readmodel.rollups import Measure
+from readmodel.spending import Spending, plus
 from readmodel.statistics import Percentiles
 from temporal.registry import find_job_type
 
@@ -48,15 +51,23 @@ class VolumeLine(Ended):
     processing_time: Percentiles = Field(description="milliseconds from the first step to the end")
 
 
-class TenantLine(Ended):
-    """What ended of one tenant in one stretch of time."""
+class Spent(WireModel):
+    """What calls to AI models took, whether the jobs that made them have ended or not."""
+
+    tokens: int | None = Field(default=None, description="in both directions; null: no model was asked")
+    cost: float | None = Field(default=None, description="dollars; null where costNote says why it is not known")
+    cost_note: str | None = Field(default=None, description="why cost is null, or not all of it; null when it is whole")
+
+
+class TenantLine(Spent, Ended):
+    """What ended of one tenant in one stretch of time, and what it spent on models."""
 
     at: Instant
     tenant_id: str
 
 
-class TenantTotal(Ended):
-    """What ended of one tenant in all. share: of all tenants' seconds, in [0, 1].
+class TenantTotal(Spent, Ended):
+    """What ended of one tenant in all, and what it spent on models. share: of all tenants' seconds, in [0, 1].
 
     share_due: what its weight gives it while all of these tenants have jobs waiting; who asks for less takes less
     """
@@ -67,16 +78,18 @@ class TenantTotal(Ended):
     jobs_by_hour: tuple[int, ...] = Field(description="by hour of the day, UTC, of at most the last 14 days asked for")
 
 
-class CostLine(WireModel):
-    """What the jobs of one type cost in one stretch of time. lostSeconds: of those that did not complete."""
+class Worked(WireModel):
+    """How long jobs of one type worked in one stretch of time. lostSeconds: of those that did not complete."""
 
     at: Instant
     job_type: str
     jobs: int
     seconds: float
     lost_seconds: float
-    tokens: int | None = Field(default=None, description="null: no job type reports them")
-    cost: float | None = Field(default=None, description="null: no job type reports it")
+
+
+class CostLine(Spent, Worked):
+    """What the jobs of one type cost in one stretch of time."""
 
 
 class SpanView(WireModel):
@@ -115,8 +128,9 @@ class AnalyticsDesk:
 
     PATTERN = timedelta(days=14)
 
-    def __init__(self, analytics: Analytics, limits: LimitsBook) -> None:
+    def __init__(self, analytics: Analytics, spending: Spending, limits: LimitsBook) -> None:
         self._analytics = analytics
+        self._spending = spending
         self._limits = limits
 
     async def volume(self, caller: Caller, span: Span) -> Volume:
@@ -137,20 +151,25 @@ class AnalyticsDesk:
     async def tenants(self, caller: Caller, span: Span) -> Tenants:
         """Return what ended by tenant, with each one's pattern over the day."""
         scoped = _scoped(caller, span)
-        lines = await self._analytics.by_tenant(scoped)
-        items = [TenantLine(at=at, tenant_id=name, **_ended(line)) for (at, name), line in lines.items()]
+        lines, spent = await self._analytics.by_tenant(scoped), await self._spending.by_tenant(scoped)
+        items = [
+            TenantLine(at=at, tenant_id=name, **_ended(lines.get((at, name), Line())), **_spent(spent.get((at, name))))
+            for at, name in sorted({*lines, *spent})
+        ]
         begin = max(span.begin, span.end - self.PATTERN)
         days = Span(begin, span.end, Bucket.HOUR, scoped.tenant_id, scoped.job_types)
-        weights = await self._limits.weights([*{name for _, name in lines}])
-        totals = _totals(lines, await self._analytics.by_hour_of_day(days), weights)
+        weights = await self._limits.weights([*{name for _, name in (*lines, *spent)}])
+        totals = _totals(lines, spent, await self._analytics.by_hour_of_day(days), weights)
         return Tenants(**_said(span), items=items, totals=totals)
 
     async def costs(self, caller: Caller, span: Span) -> Costs:
-        """Return what jobs cost. Tokens and money are null until a job type reports them."""
-        lines = await self._analytics.by_type(_scoped(caller, span), durations=False)
+        """Return what jobs cost: their seconds, and what their calls to models took."""
+        scoped = _scoped(caller, span)
+        lines = await self._analytics.by_type(scoped, durations=False)
+        spent = await self._spending.by_type(scoped)
         items = [
-            CostLine(at=at, job_type=name, jobs=line.jobs, seconds=line.run_ms / 1000, lost_seconds=line.lost_ms / 1000)
-            for (at, name), line in lines.items()
+            _cost(at, name, lines.get((at, name), Line()), spent.get((at, name)))
+            for at, name in sorted({*lines, *spent})
         ]
         return Costs(**_said(span), items=items)
 
@@ -201,12 +220,34 @@ def _ended(line: Line) -> dict[str, float | int | None]:
     return {**counts, "jobs": line.jobs, "success_rate": line.success_rate, "seconds": line.run_ms / 1000}
 
 
+def _cost(at: datetime, job_type: str, line: Line, used: Used | None) -> CostLine:
+    seconds, lost = line.run_ms / 1000, line.lost_ms / 1000
+    return CostLine(at=at, job_type=job_type, jobs=line.jobs, seconds=seconds, lost_seconds=lost, **_spent(used))
+
+
+def _spent(used: Used | None) -> dict[str, Any]:
+    """Return the fields of `Spent`."""
+    if used is None or not used.calls:
+        return {"cost_note": "no model was asked"}
+    unpriced = used.unpriced_calls
+    return {
+        "tokens": used.tokens,
+        "cost": used.cost_micros / 1_000_000 if unpriced < used.calls else None,
+        "cost_note": f"{unpriced} of {used.calls} calls have no price in the settings" if unpriced else None,
+    }
+
+
 def _totals(
     lines: Mapping[tuple[datetime, str], Line],
+    spent: Mapping[tuple[datetime, str], Used],
     by_hour: Mapping[str, Mapping[int, Line]],
     weights: Mapping[str, float],
 ) -> list[TenantTotal]:
     sums: defaultdict[str, Line] = defaultdict(Line)
+    took: defaultdict[str, Used] = defaultdict(Used)
+    for (_, tenant_id), used in spent.items():
+        took[tenant_id] = plus(took[tenant_id], used)
+        sums[tenant_id] = Line()  # also of one whose jobs all go on
     for (_, tenant_id), line in lines.items():
         sums[tenant_id].ended.update(line.ended)
         sums[tenant_id].run_ms += line.run_ms
@@ -219,6 +260,7 @@ def _totals(
             share_due=weights[tenant_id] / sum(weights.values()),
             jobs_by_hour=tuple(_jobs(by_hour, tenant_id, hour) for hour in range(24)),
             **_ended(line),
+            **_spent(took.get(tenant_id)),
         )
         for tenant_id, line in ordered
     ]

@@ -69,6 +69,7 @@ from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
 from readmodel.payment_lines import PaymentLines
 from readmodel.payments import PaymentBook, ProviderEventBook
+from readmodel.spending import Spending
 from readmodel.statistics import QueueStatistics
 from readmodel.usage import UsageQueries
 from readmodel.webhooks import Webhooks
@@ -162,7 +163,7 @@ def assemble(
         limits=limits,
         admission=admission,
         usage=UsageQueries(database),
-        analytics=AnalyticsDesk(Analytics(database), limits),
+        analytics=AnalyticsDesk(Analytics(database), Spending(database), limits),
         advice=AdviceDesk(database),
         transparency=Transparency(database, options.default_limits, options.public_tenants),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls, trail),

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from api.advice import AdviceDesk
+from api.analytics import AnalyticsDesk
 from api.identity import Caller
 from api.transparency import Transparency
 from benchmarks.postgres import be_nice, postgres_url
@@ -29,7 +30,9 @@ from readmodel.engines import database_url, make_patient_engine
 from readmodel.filters import JobFilter
 from readmodel.incidents import Incidents
 from readmodel.jobs import JobQueries
+from readmodel.limits import LimitsBook
 from readmodel.sorting import JobSort
+from readmodel.spending import Spending
 from readmodel.statistics import QueueStatistics
 from readmodel.tables import JobRow
 
@@ -93,6 +96,7 @@ async def _questions(database: Database, rows: int) -> dict[str, Question]:
     queries, letters, figures = JobQueries(database), DeadLetters(database), QueueStatistics(database)
     analytics, now = Analytics(database), datetime.now(UTC)
     advice, fortnight = AdviceDesk(database), now - timedelta(days=14)
+    desk, half = AnalyticsDesk(analytics, Spending(database), LimitsBook(database)), now - timedelta(weeks=26)
     month, quarter = now - timedelta(days=30), now - timedelta(days=90)
 
     def page(cursor: str | None = None, sort: JobSort = JobSort.NEWEST, **fields: object) -> Question:
@@ -133,6 +137,9 @@ async def _questions(database: Database, rows: int) -> dict[str, Question]:
         "analytics: 2 days by hour": lambda: analytics.by_type(Span(now - timedelta(days=2), now, Bucket.HOUR)),
         "analytics: 90 days by type, one tenant": lambda: analytics.by_type(Span(quarter, now, Bucket.DAY, TENANT)),
         "analytics: 14 days by hour of the day": lambda: analytics.by_hour_of_day(Span(fortnight, now, Bucket.HOUR)),
+        "costs: 30 days by type, with model calls": lambda: desk.costs(ADMIN, Span(month, now, Bucket.DAY)),
+        "costs: 30 days by tenant, shares, hours": lambda: desk.tenants(ADMIN, Span(month, now, Bucket.DAY)),
+        "costs: 26 weeks by type, with model calls": lambda: desk.costs(ADMIN, Span(half, now, Bucket.WEEK)),
         "analytics: this week against the usual": lambda: advice.degradation(ADMIN),
         "analytics: what could be saved": lambda: advice.advice(ADMIN),
         "alerts: all figures": lambda: AlertReadings(database).take(now),

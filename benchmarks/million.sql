@@ -92,6 +92,13 @@ SELECT id, tenant_id, job_type, kind, created_at, kind, kind, '{}'
 FROM jobs, unnest(ARRAY['accepted', 'started', 'step_started', 'step_completed', 'completed']) AS kind
 WHERE request_hash < '1';
 
+-- a call to a model for each generation
+
+INSERT INTO model_calls (
+    key, job_id, tenant_id, generation_type, provider, model, at, input_tokens, output_tokens, cost_micros, state)
+SELECT id, id, tenant_id, 'blog_post', 'benchmark', 'model', completed_at, 400, 900, 2600, 'done'
+FROM jobs WHERE job_type = 'ai_generation' AND completed_at IS NOT NULL;
+
 -- roll-ups: counts
 
 INSERT INTO job_counts (grain, at, job_type, tenant_id, status, count, wait_ms, run_ms)

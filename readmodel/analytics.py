@@ -136,10 +136,14 @@ class Analytics:
         return {str(job_type): int(count) for job_type, count in found}
 
     async def by_hour_of_day(self, span: Span, name: str = "tenant_id") -> Mapping[str, Mapping[int, Line]]:
-        """Return a line for each tenant, or job type, and hour of the day (UTC), of a span of hours."""
+        """Return a line for each tenant, or job type, and hour of the day (UTC), of a span of hours.
+
+        Of a job type they have how long jobs waited as well, but not how long they ran.
+        """
         found: defaultdict[str, defaultdict[int, Line]] = defaultdict(lambda: defaultdict(Line))
         async with self._database.read() as connection:
-            counts, waits = await _read(connection, span, name, _hour_of_day, durations=name == "job_type")
+            measured = (Measure.WAIT,) if name == "job_type" else ()
+            counts, waits = await _read(connection, span, name, _hour_of_day, measured)
         for hour, key, status, count, run_ms in counts:
             _count(found[key][int(hour)], status, count, run_ms)
         for hour, key, measure, counted in waits:
@@ -150,7 +154,7 @@ class Analytics:
         found: defaultdict[Key, Line] = defaultdict(Line)
         for piece in span.pieces():
             async with self._database.read() as connection:
-                counts, times = await _read(connection, piece, name, _stretch, durations=durations)
+                counts, times = await _read(connection, piece, name, _stretch, tuple(Measure) if durations else ())
             for at, key, status, count, run_ms in counts:
                 _count(found[span.bucket.begin(at), key], status, count, run_ms)
             for at, key, measure, counted in times:
@@ -166,18 +170,19 @@ def _count(line: Line, status: str, count: int, run_ms: int) -> None:
 
 
 async def _read(
-    connection: AsyncConnection, span: Span, name: str, place: Any, *, durations: bool
+    connection: AsyncConnection, span: Span, name: str, place: Any, measures: tuple[Measure, ...]
 ) -> tuple[Sequence[Any], Sequence[Any]]:
     """Return sums of counts, and histograms, by place in time and the named column. Any: rows of them."""
     row, times = JobCountRow, span.durations
     at, key = place(connection, row, span), getattr(row, name)
     query = select(at, key, row.status, func.sum(row.count), func.sum(row.run_ms)).where(*span.of(row))
     counts = (await connection.execute(query.group_by(at, key, row.status))).all()
-    if not durations:
+    if not measures:
         return counts, ()
     at, key = place(connection, times, span).label("at"), getattr(times, name).label("key")
     count = cast(func.sum(times.count), BigInteger).label("count")
     sums = select(at, key, times.measure, cast(times.bucket, Text).label("bucket"), count).where(*span.of(times))
+    sums = sums.where(times.measure.in_(measures))
     by = sums.group_by(at, key, times.measure, times.bucket).subquery().c
     # a JSON text a histogram: reading a row a bucket takes many times longer than counting them
     gathered = func.json_object_agg if connection.dialect.name == "postgresql" else func.json_group_object

@@ -1,13 +1,10 @@
 """The book of what calls to AI models took."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Row, Select, case, func, select, update
 
-from contracts.generation_kinds import ASKED_BY
 from contracts.generation_ports import CallState, ModelCall
 from contracts.generations import Used
 from readmodel.database import Database
@@ -64,23 +61,6 @@ def sums() -> Sequence[ColumnElement[Any]]:
         func.coalesce(func.sum(case((lost, row.input_tokens + row.output_tokens), else_=0)), 0).label("lost_tokens"),
         func.coalesce(func.sum(case((lost, row.cost_micros), else_=0)), 0).label("lost_cost_micros"),
     )
-
-
-async def spent_by_day(
-    connection: AsyncConnection, tenant_id: str, begin: datetime, end: datetime
-) -> dict[tuple[date, str], Used]:
-    """Return what a tenant's calls took from one instant until before another, by day of UTC and job type."""
-    row = ModelCallRow
-    day = (
-        func.date(row.at)
-        if connection.dialect.name == "sqlite"
-        else func.to_char(func.timezone("UTC", row.at), "YYYY-MM-DD")
-    )
-    job_type = case(ASKED_BY, value=row.generation_type, else_="ai_generation")
-    query = select(day.label("day"), job_type.label("job_type"), *sums()).where(COUNTED, row.tenant_id == tenant_id)
-    query = query.where(row.at >= begin, row.at < end).group_by(text("1"), text("2"))  # the same expressions
-    rows = (await connection.execute(query)).all()
-    return {(date.fromisoformat(str(found.day)), found.job_type): used_of(found) for found in rows}
 
 
 def _calls(job_id: str, keys: str) -> Sequence[ColumnElement[bool]]:

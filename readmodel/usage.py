@@ -9,8 +9,9 @@ from sqlalchemy import case, func, select
 
 from contracts.jobs import JobStatus
 from contracts.values import WireModel
+from readmodel.analytics import Bucket, Span
 from readmodel.database import Database
-from readmodel.model_calls import spent_by_day
+from readmodel.spending import Spending
 from readmodel.tables import JobCountRow
 
 NOTHING_ENDED = {"jobs": 0, "completed": 0, "failed": 0, "cancelled": 0, "seconds": 0.0}
@@ -30,7 +31,9 @@ class DayOfUse(WireModel):
     cancelled: int
     seconds: float
     tokens: int | None = Field(default=None, description="in both directions, of calls to models made on that day")
-    cost: Decimal | None = Field(default=None, description="dollars, to the millionth; null: nothing was asked")
+    cost: Decimal | None = Field(
+        default=None, description="dollars, to the millionth; null: no model was asked, or none that has a price"
+    )
 
 
 class UsageQueries:
@@ -54,10 +57,11 @@ class UsageQueries:
         query = query.where(row.at >= begin, row.at < end).group_by(row.at, row.job_type)
         async with self._database.read() as connection:
             days = (await connection.execute(query.order_by(row.at.desc(), row.job_type))).mappings().all()
-            spent = await spent_by_day(connection, tenant_id, begin, end)
+        spent = await Spending(self._database).by_type(Span(begin, end, Bucket.DAY, tenant_id))
         used = {(day["at"].date(), day["job_type"]): {**day, "seconds": int(day["run_ms"]) / 1000} for day in days}
         for (at, job_type), took in spent.items():
-            line = used.setdefault((at, job_type), NOTHING_ENDED | {"job_type": job_type})
-            line |= {"tokens": took.tokens, "cost": Decimal(took.cost_micros) / 1_000_000}
+            line = used.setdefault((at.date(), job_type), NOTHING_ENDED | {"job_type": job_type})
+            priced = took.unpriced_calls < took.calls
+            line |= {"tokens": took.tokens, "cost": Decimal(took.cost_micros) / 1_000_000 if priced else None}
         ordered = sorted(used.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1]))
         return [DayOfUse(**line, day=at) for (at, _), line in ordered]

@@ -6,7 +6,7 @@ from typing import Any
 from nicegui import ui
 
 from api.advice import Advice, Degradation
-from api.analytics import TenantTotal, asked_span
+from api.analytics import CostLine, Spent, TenantTotal, asked_span
 from dashboard.frame import box, card, head, link
 from dashboard.pages.charts import ended_over_time
 from dashboard.parts.table import Column, Empty, Row, Table
@@ -28,6 +28,14 @@ WORSE_COLUMNS = (
     Column("words", "", style="wide"),
 )
 ADVICE_COLUMNS = (Column("words", "What"), Column("numbers", "Rests on", style="wide"))
+COST_COLUMNS = (
+    Column("type", "Type"),
+    Column("jobs", "Jobs", "number"),
+    Column("seconds", "Work", "seconds"),
+    Column("lost", "Of it in vain", "seconds"),
+    Column("tokens", "AI tokens", style="right"),
+    Column("cost", "AI cost, $", "link", "right"),
+)
 TENANT_COLUMNS = (
     Column("tenant", "Tenant", "link"),
     Column("jobs", "Jobs", "number"),
@@ -35,6 +43,8 @@ TENANT_COLUMNS = (
     Column("seconds", "Work", "seconds"),
     Column("share", "Share", "bar"),
     Column("due", "Due by weight %", style="right wide"),
+    Column("tokens", "AI tokens", style="right wide"),
+    Column("cost", "AI cost, $", "link", "right"),
     Column("busiest", "Busiest hour (UTC)", style="right"),
 )
 
@@ -58,6 +68,8 @@ async def build(tab: Tab) -> None:
     with card("What could be saved", style="flush"):
         none = Empty("Nothing stands out", "Attempts that never help, lost work and free hours show up here.")
         advice = Table("Advice", ADVICE_COLUMNS, none)
+    with card("What it cost", "work is the time jobs ran; in vain is that of jobs that did not complete", "flush"):
+        costs = Table("Costs", COST_COLUMNS, Empty("No job ended, and no model was asked"))
     with card("Tenants", style="flush"):
         tenants = Table("Tenants", TENANT_COLUMNS, Empty("No job ended"))
 
@@ -65,6 +77,7 @@ async def build(tab: Tab) -> None:
         caller, span, here = await tab.who(), asked_span(bucket, None, None), tab.here
         chart.options.update(ended_over_time((await here.analytics.volume(caller, span)).items))
         chart.update()
+        costs.show(cost_rows((await here.analytics.costs(caller, span)).items))
         tenants.show([tenant_row(each) for each in (await here.analytics.tenants(caller, span)).totals[:MOST]])
         worse.show([_worse_row(each) for each in (await here.advice.degradation(caller)).items])
         found = (await here.advice.advice(caller)).items
@@ -105,6 +118,40 @@ def _advice_row(number: int, each: Advice) -> Row:
     return {"id": str(number), "words": each.words, "numbers": ", ".join(f"{name} {value}" for name, value in numbers)}
 
 
+def cost_rows(lines: Sequence[CostLine]) -> list[Row]:
+    """Return a row for each job type, of all its stretches of time, the one that ran longest first."""
+    by_type: dict[str, list[CostLine]] = {}
+    for line in lines:
+        by_type.setdefault(line.job_type, []).append(line)
+    rows = [_cost_row(name, each) for name, each in by_type.items()]
+    return sorted(rows, key=lambda row: -row["seconds"])
+
+
+def _cost_row(job_type: str, lines: Sequence[CostLine]) -> Row:
+    asked = [line for line in lines if line.tokens is not None] or lines
+    costs = [line.cost for line in asked if line.cost is not None]
+    whole = Spent(
+        tokens=sum(line.tokens or 0 for line in asked) if asked[0].tokens is not None else None,
+        cost=sum(costs) if costs else None,
+        cost_note=next((line.cost_note for line in asked if line.cost_note), None),
+    )
+    return {
+        "id": job_type,
+        "type": said(job_type),
+        "jobs": sum(line.jobs for line in lines),
+        "seconds": sum(line.seconds for line in lines),
+        "lost": sum(line.lost_seconds for line in lines),
+        **spent_cells(whole),
+    }
+
+
+def spent_cells(spent: Spent) -> Row:
+    """Return the cells of what models took, with why the cost is not known, or not all of it."""
+    words = "\N{EN DASH}" if spent.cost is None else f"{spent.cost:,.4f}"
+    note = spent.cost_note if spent.tokens is not None else ""
+    return {"tokens": None if spent.tokens is None else f"{spent.tokens:,}", "cost": {"text": words, "note": note}}
+
+
 def tenant_row(each: TenantTotal) -> Row:
     """Return a tenant's row."""
     href = f"{ROOT}/tenants/{each.tenant_id}"
@@ -119,5 +166,6 @@ def tenant_row(each: TenantTotal) -> Row:
         "seconds": each.seconds,
         "share": {"text": percent_of(each.share), "parts": [{"class": "", "share": each.share}]},
         "due": percent(each.share_due),
+        **spent_cells(each),
         "busiest": None if busiest is None else f"{busiest:02}:00",
     }

@@ -33,6 +33,8 @@ COLUMNS = (
     Column("seconds", "Work", "seconds"),
     Column("share", "Share of all work", "bar"),
     Column("due", "Due by weight %", style="right wide"),
+    Column("tokens", "AI tokens", style="right wide"),
+    Column("cost", "AI cost, $", "link", "right wide"),
     Column("busiest", "Busiest hour (UTC)", style="right wide"),
 )
 DAY_COLUMNS = (

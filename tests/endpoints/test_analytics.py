@@ -67,7 +67,10 @@ async def test_costs_say_what_was_lost_and_leave_open_what_nobody_reports(api: A
     table = await api.http.get("/v1/analytics/costs", headers={"Accept": "text/csv"})
 
     assert (line["seconds"], line["lostSeconds"], line["tokens"], line["cost"]) == (4, 1, None, None)
-    assert table.text.splitlines()[0] == "at,jobType,jobs,seconds,lostSeconds,tokens,cost"
+    assert line["costNote"] == "no model was asked"
+    (row,) = csv.DictReader(io.StringIO(table.text))
+    assert [*row] == ["at", "jobType", "jobs", "seconds", "lostSeconds", "tokens", "cost", "costNote"]
+    assert (row["seconds"], row["cost"], row["costNote"]) == ("4.0", "", "no model was asked")
 
 
 async def test_days_instants_and_types_choose_what_is_told(api: Api) -> None:
