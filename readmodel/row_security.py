@@ -35,6 +35,7 @@ NO_TENANT = {
     "day_durations": "SELECT, INSERT, UPDATE",  # sums over all tenants, counted up with each job's end
     "workers": "SELECT",
     "alert_standings": "",
+    "host_turns": "",
     "payment_reports": "",
     "provider_events": "",
 }
