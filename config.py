@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     retention_days_completed: int = Field(default=30, ge=1, le=36_500, description="how long completed jobs are kept")
     retention_days_cancelled: int = Field(default=30, ge=1, le=36_500, description="how long cancelled jobs are kept")
     retention_days_failed: int = Field(default=90, ge=1, le=36_500, description="how long failed jobs are kept")
+    retention_days_files: int = Field(default=90, ge=1, le=36_500, description="how long unused files are kept")
     smtp_url: SecretStr | None = Field(default=None, description="smtp://user:password@host:587 or smtps://…")
     alert_email_to: str | None = Field(default=None, description="who is told of alerts; by comma")
     alert_email_from: str = Field(default="spaces-queue@localhost", description="sender of those e-mails")

@@ -17,6 +17,8 @@ from activities.alerting import Herald
 from activities.briefing.by_model import ModelWriter
 from activities.budget_renewal import BudgetRenewal
 from activities.circuit import PaymentCircuit
+from activities.files import TURN as FILE_TURN
+from activities.files import FileUpkeep
 from activities.release import PauseUpkeep
 from activities.seeing import ModelSeer
 from activities.webhooks import Courier
@@ -65,6 +67,7 @@ from temporal.client import connect_when_up
 from temporal.dependencies import TemporalJobs
 from temporal.engine import TemporalEngine
 from temporal.erasure import TenantRunsInTemporal
+from temporal.files import LivingJobsInTemporal
 from temporal.held import TemporalHeldJobs
 from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
@@ -208,6 +211,8 @@ def upkeep_parts(
     courier = Courier(Deliveries(database), webhooks(settings))
     herald = Herald(AlertNotices(database), alert_channels(settings), Severity(settings.alert_severity))
     renewal = BudgetRenewal(Approvals(database), Budgets(database), TemporalEngine(client))
+    kept = timedelta(days=settings.retention_days_files)
+    files = FileUpkeep(blob_store(settings), Retention(database), LivingJobsInTemporal(client), kept)
     ageing = Ageing(Waiting(database), pauses, TemporalQueuedSteps(client), longest_wait)
     return (
         UpkeepPart("rates of paused queues", tick, agreement.follow_rates),
@@ -219,6 +224,7 @@ def upkeep_parts(
         UpkeepPart("payment provider", tick, lambda _: circuit.turn(money)),
         UpkeepPart("jobs that wait for budgets", tick, renewal.turn),
         UpkeepPart("watch over abuse", WATCH_ABUSE_EVERY, AbuseRecord(database).watch),
+        UpkeepPart("removal of old files", FILE_TURN, files.turn),
         UpkeepPart("removal of what is old", SWEEP_EVERY, Retention(database, retention_days(settings)).sweep),
     )
 

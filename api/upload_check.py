@@ -1,9 +1,12 @@
-"""Checks that the uploads which jobs name exist, for their tenant."""
+"""Checks that the uploads which jobs name exist, for their tenant; old ones are put anew, see contracts/files.py."""
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 
-from contracts.errors import InvalidInput
+from contracts.errors import InvalidInput, NotFound
+from contracts.files import PUT_ANEW_AFTER
 from contracts.jobs import JobPayload
 from contracts.ports import BlobStore
 from contracts.values import upload_key
@@ -16,6 +19,7 @@ class UploadCheck:
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
+        self._renewing = asyncio.Semaphore(1)
 
     async def check(self, tenant_id: str, payload: JobPayload, known: dict[str, bool] | None = None) -> None:
         """Pass only when every upload that the payload names exists.
@@ -50,6 +54,15 @@ class UploadCheck:
 
         async def there(key: str) -> bool:
             async with gate:
-                return await self._blobs.exists(key)
+                at = await self._blobs.put_at(key)
+                if at is not None and at < datetime.now(UTC) - PUT_ANEW_AFTER:
+                    await self._put_anew(key)
+                return at is not None
 
         known |= zip(wanted, await asyncio.gather(*map(there, wanted)), strict=True)
+
+    async def _put_anew(self, key: str) -> None:
+        """Make an old upload young: it is kept as long as what was put today. One at a time: they may be large."""
+        async with self._renewing:
+            with suppress(NotFound):  # removed a moment ago: the job will say so
+                await self._blobs.put(key, await self._blobs.get(key))

@@ -46,6 +46,27 @@ class BlobStore(Protocol):
             Unavailable: The store did not answer.
         """
 
+    async def put_at(self, key: str) -> datetime | None:
+        """Return when the key was last put, by the store's clock; None when there is nothing under it.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
+    async def folders(self) -> Sequence[str]:
+        """Return the first parts of all keys, each once.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
+    async def delete_older(self, folder: str, before: datetime, limit: int) -> int:
+        """Remove keys that begin with `folder/` and were last put before then, about `limit` at most; return how many.
+
+        Raises:
+            Unavailable: The store did not answer; what was removed before stays removed.
+        """
+
     async def delete(self, key: str) -> None:
         """Remove the key; nothing happens when it is not there.
 

@@ -111,6 +111,16 @@ class Retention:
         settled = or_(AlertRow.acknowledged_at < now - ALERTS_KEPT, AlertRow.resolved_at < now - ALERTS_KEPT)
         return removed + await self._delete_some(AlertRow, AlertRow.id, settled, limit)
 
+    async def oldest(self, tenant_id: str) -> datetime | None:
+        """Return when the oldest of the tenant's jobs was accepted, ended or not; None when there is none.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+        async with self._database.read() as connection:
+            first = select(func.min(JobRow.created_at)).where(JobRow.tenant_id == tenant_id)
+            return await connection.scalar(first)
+
     async def _sweep_jobs(self, now: datetime, limit: int) -> int:
         """Go from tenant to tenant: each one's oldest jobs are one look into an index, however many others keep."""
         own_days, removed = await self._days_of_tenants(), 0

@@ -7,8 +7,8 @@ A message never carries what the store answered: S3 repeats keys, tokens and acc
 import contextlib
 import os
 import re
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _KEY = re.compile(r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$")
 _LONGEST_KEY = 900  # S3 allows 1024 bytes, prefix included
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+_PAGE = 1000  # S3 lists and deletes so many with one request
 _PART_BYTES = 5 * 1024 * 1024  # the least S3 takes as a part of a larger file
 
 
@@ -71,13 +72,50 @@ class ObjectStore:
             InvalidInput: Not an object key.
             Unavailable: The store did not answer.
         """
+        return await self.put_at(key) is not None
+
+    async def put_at(self, key: str) -> datetime | None:
+        """Return when the key was last put, by the store's clock; None when there is nothing under it.
+
+        Raises:
+            InvalidInput: Not an object key.
+            Unavailable: The store did not answer.
+        """
         _check(key)
         try:
             with _translated(key):
-                await obstore.head_async(self._driver, key)
+                return (await obstore.head_async(self._driver, key))["last_modified"]
         except NotFound:
-            return False
-        return True
+            return None
+
+    async def folders(self) -> Sequence[str]:
+        """Return the first parts of all keys, each once.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+        with _translated("*"):
+            found = await obstore.list_with_delimiter_async(self._driver)
+        return sorted(name.strip("/") for name in found["common_prefixes"])
+
+    async def delete_older(self, folder: str, before: datetime, limit: int) -> int:
+        """Remove keys that begin with `folder/` and were last put before then, about `limit` at most; return how many.
+
+        Raises:
+            InvalidInput: Not an object key.
+            Unavailable: The store did not answer; what was removed before stays removed.
+        """
+        _check(folder)
+        removed = 0
+        with _translated(folder):
+            async for page in obstore.list(self._driver, prefix=f"{folder}/", chunk_size=_PAGE):
+                keys = [found["path"] for found in page if found["last_modified"] < before]
+                if keys:
+                    await obstore.delete_async(self._driver, keys)
+                removed += len(keys)
+                if removed >= limit:
+                    break
+        return removed
 
     async def delete(self, key: str) -> None:
         """Remove the key; nothing happens when it is not there.

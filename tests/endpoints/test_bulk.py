@@ -230,13 +230,13 @@ async def test_jobs_of_a_bulk_request_take_their_turns_in_order(api: Api) -> Non
 
 async def test_each_upload_is_looked_up_once(api: Api, providers: Providers, monkeypatch: pytest.MonkeyPatch) -> None:
     body, asked = await batch(api, "one"), []
-    exists = providers.blobs.exists
+    put_at = providers.blobs.put_at
 
-    async def counted(key: str) -> bool:
+    async def counted(key: str) -> datetime | None:
         asked.append(key)
-        return await exists(key)
+        return await put_at(key)
 
-    monkeypatch.setattr(providers.blobs, "exists", counted)
+    monkeypatch.setattr(providers.blobs, "put_at", counted)
     answer = await submitted(api, [body] * (2 * MANY))
 
     assert answer.json()["accepted"] == 2 * MANY

@@ -2,7 +2,11 @@
 
 import asyncio
 import hashlib
+import os
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -126,3 +130,24 @@ async def test_a_photo_is_shown_as_copies_to_its_tenant_and_only_after_a_job_has
     assert [one.status_code for one in (*before, *hidden, *wrong)] == [404] * 7
     assert [one.json()["detail"] for one in hidden] == [one.json()["detail"] for one in before]
     assert [one.status_code for one in refused] == [403, 403]
+
+
+async def test_an_old_upload_that_a_job_names_is_put_anew_and_a_young_one_is_not(
+    api: Api, providers: Providers, tmp_path: Path
+) -> None:
+    body = await batch(api, "old", "young")
+    keys = [upload_key("acme", each["uploadId"]) for each in body["payload"]["photos"]]
+    before = []
+    for key, days in zip(keys, (40, 20), strict=True):
+        at = time.time() - days * 86_400
+        os.utime(tmp_path / "objects" / key, (at, at))
+        before.append(await providers.blobs.put_at(key))
+
+    answer = await api.http.post("/v1/jobs", json=body)
+
+    after = [await providers.blobs.put_at(key) for key in keys]
+    assert answer.status_code == 202
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True]
+    assert after[0]
+    assert datetime.now(UTC) - after[0] < timedelta(hours=1)
+    assert await providers.blobs.get(keys[0]) == photo("old")

@@ -13,6 +13,7 @@ from contracts.pauses import Pause
 from contracts.values import ALL_TENANTS
 from readmodel.holds import PauseWatch
 from readmodel.pauses import Pauses
+from temporal.files import LivingJobsInTemporal
 from temporal.held import TemporalHeldJobs
 from temporal.queue_control import QueueControl
 from temporal.schedules import UPKEEP_ID, schedule_upkeep
@@ -149,3 +150,34 @@ async def test_the_report_of_a_stretch_names_every_part(api: Api, client: Client
     assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
     assert {"rates of paused queues", "release of held jobs", "ageing of starving jobs"} <= set(report["parts"])
     assert [name for name, part in report["parts"].items() if part["failures"] or not part["runs"]] == []
+
+
+async def test_old_files_stay_while_an_older_job_lives_or_a_schedule_names_uploads(
+    api: Api, client: Client, schedules_ready: None
+) -> None:
+    living, now = LivingJobsInTemporal(client), datetime.now(UTC)
+    body, soon, before = await batch(api, "one"), now + timedelta(minutes=5), now - timedelta(minutes=5)
+    every = {"everySeconds": 86_400, "jobType": QUEUE, "payload": {"photos": [{"url": "https://shop.example/1.jpg"}]}}
+
+    async def needed(instant: datetime) -> bool:
+        return await living.may_need_files("acme", instant)
+
+    nothing = await needed(soon)
+    job = (await api.http.post("/v1/jobs", json=body)).json()
+    async with asyncio.timeout(30):
+        while not await needed(soon):  # Temporal lists what began a moment later
+            await asyncio.sleep(0.05)
+    older = await needed(before)
+    await client.get_workflow_handle(job["id"]).terminate()
+    assert (await api.http.post("/v1/schedules", json=every)).status_code == 201
+    async with asyncio.timeout(30):
+        while await needed(soon):
+            await asyncio.sleep(0.05)
+    named = await api.http.post("/v1/schedules", json=every | {"payload": body["payload"]})
+    assert named.status_code == 201, named.text
+    async with asyncio.timeout(30):
+        while not await needed(before):
+            await asyncio.sleep(0.05)
+
+    assert (nothing, older) == (False, False)
+    assert not await living.may_need_files("globex", soon)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -126,6 +127,22 @@ async def test_putting_again_overwrites(store: ObjectStore) -> None:
         await store.put("acme/uploads/twice", data)
 
     assert await store.get("acme/uploads/twice") == b"dog"
+
+
+async def test_what_was_put_before_an_instant_is_removed_under_its_folder_alone(store: ObjectStore) -> None:
+    for name in ("old/uploads/1", "old/pictures/2", "older/uploads/3"):
+        await store.put(name, b"cat")
+    at = await store.put_at("old/uploads/1")
+    assert at
+
+    kept = await store.delete_older("old", at - timedelta(days=1), 100)
+    removed = [await store.delete_older("old", at + timedelta(days=1), 100) for _ in range(2)]
+
+    assert (kept, removed) == (0, [2, 0])
+    assert abs(at - datetime.now(UTC)) < timedelta(minutes=5)
+    assert await store.put_at("old/uploads/1") is None
+    assert await store.exists("older/uploads/3")
+    assert "older" in await store.folders()
 
 
 async def test_file_of_several_parts_is_kept_whole(store: ObjectStore, tmp_path: Path) -> None:
