@@ -15,8 +15,9 @@ from dashboard.sessions import COOKIE, Sessions
 ROOT = "/dashboard"
 SIGN_IN = f"{ROOT}/sign-in"
 
-_OPEN = re.compile(rf"{ROOT}/(sign-in$|static/|_nicegui/\d|favicon\.ico$)")
-"""What anybody may load: the sign-in, and files that are the same for all."""
+_OPEN = re.compile(rf"{ROOT}/(sign-in$|static/|_nicegui/\d|favicon\.ico$|codec/)")
+"""What anybody may load: the sign-in, and files that are the same for all. The codec looks for the session by itself:
+a browser asks whether it may ask, and that without cookies."""
 _SOCKET = f"{ROOT}/_nicegui_ws/"
 _SCRIPT = re.compile(rb"<script(?=[\s>])")
 

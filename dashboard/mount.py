@@ -8,6 +8,7 @@ from nicegui import Client, app, ui
 
 from api.context import Services
 from contracts.errors import JobError, NotFound
+from dashboard.codec import codec_server
 from dashboard.exports import export_routes
 from dashboard.frame import STATIC, box, empty, frame, head
 from dashboard.guard import ROOT, Guard, Patience
@@ -36,6 +37,7 @@ def mount_dashboard(api: FastAPI, services: Services, secret: str) -> None:
     app.include_router(sign_in_routes(sessions))
     app.include_router(upload_routes(services, sessions))
     app.include_router(export_routes(services, sessions))
+    app.mount("/codec", codec_server(services, sessions))
     for path, active, title, build in PAGES:
         ui.page(path, title=f"{title} · Spaces Queue", response_timeout=BUILD_SECONDS)(_page(desk, active, build))
     ui.run_with(

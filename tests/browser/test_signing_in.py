@@ -10,6 +10,7 @@ from tests.browser.conftest import Visitor, new_key, reaches, submit
 from tests.fixtures_processes import Machine
 from tests.fixtures_queue import ADMIN_KEY
 
+PAYLOADS = {"payloads": [{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "IngiCg=="}]}
 SOCKET = "/dashboard/_nicegui_ws/socket.io/?EIO=4&transport=polling&client_id=nobody"
 
 
@@ -132,3 +133,25 @@ async def test_a_shop_sees_its_own_jobs_and_no_other(site: Machine, visitor: Vis
     assert {name.split(":")[0] for name in shown} == {"acme"}
     assert await visitor.page.get_by_text(f"no job '{other}'").is_visible()
     assert not await visitor.page.get_by_role("button", name="Cancel").count()
+
+
+async def test_the_web_ui_reads_payloads_with_the_session_and_nobody_elses_page_does(site: Machine) -> None:
+    decode, web_ui = "/dashboard/codec/decode", {"Origin": "http://temporal.example"}
+    sealed = (await site.http.post("/v1/codec/encode", json=PAYLOADS)).json()
+    asking = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-namespace"}
+    async with browserless(site) as http:
+        stranger = await http.post(decode, json=sealed, headers=web_ui)
+        await http.post("/dashboard/sign-in", data={"key": ADMIN_KEY})
+        may_ask = await http.options(decode, headers={**web_ui, **asking})
+        opened = await http.post(decode, json=sealed, headers={**web_ui, "X-Namespace": "default"})
+        refused = [
+            await http.post(decode, json=sealed, headers=other) for other in ({}, {"Origin": "http://evil.test"})
+        ]
+
+    assert (stranger.status_code, may_ask.status_code, opened.status_code) == (401, 200, 200)
+    assert [answer.status_code for answer in refused] == [403, 403]
+    for allowed in (may_ask, opened):
+        assert allowed.headers["access-control-allow-origin"] == "http://temporal.example"
+        assert allowed.headers["access-control-allow-credentials"] == "true"
+    assert sealed != PAYLOADS
+    assert opened.json() == PAYLOADS
