@@ -16,6 +16,7 @@ from uuid_utils import uuid7
 from api import problems
 from api.access import ROUTES, check_routes
 from api.context import Services
+from api.key_first import KeyFirst
 from api.limits import BODY_SECONDS, BodyLimit
 from api.problems import REQUEST_ID, Problem
 from api.routes import (
@@ -105,6 +106,7 @@ def create_app(services: Services, origins: Sequence[str] = (), body_seconds: fl
     )
     app.state.services = services
     app.add_middleware(BodyLimit, body_seconds=body_seconds)
+    app.add_middleware(KeyFirst, authenticator=services.authenticator)
     if origins:
         app.add_middleware(CrossOrigin, allow_origins=list(origins), **_CROSS_ORIGIN)
     app.add_middleware(RequestNames)

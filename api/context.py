@@ -23,6 +23,7 @@ from api.explain import Explainer
 from api.feed import Feed, OpenStreams
 from api.flows import FlowDesk
 from api.identity import Authenticator, Caller, act_for
+from api.key_first import secret_of
 from api.payments import PaymentDesk
 from api.persons import PersonDesk
 from api.problems import REQUEST_ID
@@ -117,7 +118,7 @@ def services(request: Request) -> Services:
 
 async def caller(
     request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     x_tenant_id: Annotated[
         str | None, Header(pattern=TENANT_PATTERN, description="tenant a platform key acts for")
     ] = None,
@@ -126,9 +127,7 @@ async def caller(
 
     From here on the request's transactions touch only what this caller sees.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    secret = credentials.credentials if credentials else token if scheme.lower() == "jwt" else None
-    known = await services(request).authenticator.caller(secret, None)
+    known = await services(request).authenticator.caller(secret_of(request.headers), None)
     address = request.client.host if request.client else None
     known = act_for(replace(known, address=address, request_id=request.scope.get(REQUEST_ID)))
     request.state.caller = known

@@ -86,15 +86,20 @@ def _words(problem: object) -> str:
     return str(problem["msg"]).removeprefix("Value error, ")
 
 
+def answer_of(error: JobError) -> Response:
+    """Return the answer to a refusal, with its headers."""
+    problem = problem_of(error)
+    return answer(problem.status, problem.title, problem.detail, problem.errors or (), _headers(error))
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of the app in this form; an error that nobody foresaw is logged and tells nothing."""
 
     @app.exception_handler(JobError)
     async def _ours(request: Request, error: JobError) -> Response:
-        problem = problem_of(error)
         if isinstance(error, Forbidden):
             await _refused(request, error)
-        return answer(problem.status, problem.title, problem.detail, problem.errors or (), _headers(error))
+        return answer_of(error)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 
 from api.context import Services
-from api.problems import answer, problem_of
+from api.problems import answer_of
 from api.routes.codec import PayloadsBody
 from contracts.errors import Forbidden, JobError
 from dashboard.sessions import COOKIE, Sessions
@@ -37,8 +37,7 @@ def codec_server(services: Services, sessions: Sessions) -> FastAPI:
                 raise Forbidden(msg)
             return await services.codec.decode(await sessions.caller(request.cookies.get(COOKIE)), body)
         except JobError as error:
-            problem = problem_of(error)
-            return answer(problem.status, problem.title, problem.detail)
+            return answer_of(error)
 
     return server
 

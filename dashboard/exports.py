@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from api.analytics import asked_span
 from api.context import Services
 from api.negotiation import CSV
-from api.problems import answer, problem_of
+from api.problems import answer_of
 from api.routes import analytics as routes
 from api.routes.audit import as_file
 from contracts.errors import JobError
@@ -29,7 +29,7 @@ def export_routes(services: Services, sessions: Sessions) -> APIRouter:
             caller = await sessions.caller(request.cookies.get(COOKIE))
             made = await kinds[name](services, caller, asked_span(by, None, None), CSV)
         except JobError as error:
-            return _refused(error)
+            return answer_of(error)
         assert isinstance(made, Response)  # noqa: S101  it was asked for as CSV
         return made
 
@@ -39,11 +39,6 @@ def export_routes(services: Services, sessions: Sessions) -> APIRouter:
             caller = await sessions.caller(request.cookies.get(COOKIE))
             return as_file(services.trail.csv(caller, wanted_lines(request.query_params)))
         except JobError as error:
-            return _refused(error)
+            return answer_of(error)
 
     return router
-
-
-def _refused(error: JobError) -> Response:
-    problem = problem_of(error)
-    return answer(problem.status, problem.title, problem.detail)

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.context import Services
 from api.identity import Right
-from api.problems import answer, problem_of
+from api.problems import answer_of
 from contracts.errors import Forbidden, JobError
 from dashboard.guard import same_origin
 from dashboard.sessions import COOKIE, Sessions
@@ -24,8 +24,7 @@ def upload_routes(services: Services, sessions: Sessions) -> APIRouter:
             caller.must(Right.JOBS_SUBMIT)
             kept = await services.uploads.receive(caller.tenant_for(tenant or None), request)
         except JobError as error:
-            problem = problem_of(error)
-            return answer(problem.status, problem.title, problem.detail)
+            return answer_of(error)
         return Response(kept.model_dump_json(by_alias=True), 201, media_type="application/json")
 
     return router

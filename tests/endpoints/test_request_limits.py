@@ -116,3 +116,20 @@ async def test_a_body_that_does_not_come_is_not_waited_for(api: Api, path: str) 
 
     assert answer.status_code == 408
     assert "too slowly" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("key", ["", "Authorization: Bearer sq_wrong\r\n"])
+async def test_who_has_no_key_is_answered_before_the_body_comes(api: Api, key: str) -> None:
+    host, port = api.url.removeprefix("http://").split(":")
+    head = (
+        f"POST /v1/jobs/bulk HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 30000000\r\n"
+    )
+
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"{head}{key}\r\n".encode())
+    async with asyncio.timeout(60):
+        answer = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"www-authenticate: Bearer" in answer
