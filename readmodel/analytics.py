@@ -99,7 +99,7 @@ class Line:
 
     def percentiles(self, measure: Measure) -> Percentiles:
         """Return how long it took."""
-        return Percentiles(*(percentile(self.durations[measure], share) for share in (0.5, 0.95, 0.99)))
+        return Percentiles.of(self.durations[measure])
 
     def p95(self, measure: Measure) -> int | None:
         """Return the milliseconds that 95 % did not exceed; None when none was counted."""
