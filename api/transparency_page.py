@@ -21,28 +21,44 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Spaces Queue: transparency</title><link rel="icon" href="data:,">
 <style>
-:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }}
-html {{ background: light-dark(#fff, #14171d); color: light-dark(#171c26, #e8ebf1); }}
-body {{ max-width: 52rem; margin: 2rem auto; padding: 0 1rem; background: inherit; }}
-.wide {{ overflow-x: auto; }}
+:root {{ color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; font-variant-numeric: tabular-nums;
+  --line: light-dark(#e2e5ea, #2a313c); --muted: light-dark(#586172, #9aa4b5); }}
+html {{ background: light-dark(#f6f7f9, #0e1116); color: light-dark(#171c26, #e8ebf1); }}
+body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; background: inherit; }}
+h1 {{ font-size: 1.5rem; }}
+h2 {{ font-size: 1rem; margin: 1.6rem 0 .5rem; }}
+.card {{ padding: .9rem 1.1rem; border: 1px solid var(--line); border-radius: 8px;
+  background: light-dark(#fff, #161a21); }}
+.card > :first-child {{ margin-top: 0; }} .card > :last-child {{ margin-bottom: 0; }}
 table {{ border-collapse: collapse; width: 100%; }}
-caption {{ text-align: left; padding-bottom: .3rem; }}
-th, td {{ text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid light-dark(#ddd, #444); }}
-.n {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-footer {{ margin: 2rem 0; color: light-dark(#555, #aaa); }}
-a {{ color: light-dark(#0b57d0, #a8c7fa); }}
+caption {{ text-align: left; padding-bottom: .4rem; color: var(--muted); }}
+th, td {{ text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); }}
+tbody tr:last-child > * {{ border-bottom: 0; }}
+thead th {{ font-size: .85rem; font-weight: 600; color: var(--muted); }}
+.n {{ text-align: right; white-space: nowrap; }}
+ul {{ padding-left: 1.2rem; }} li + li {{ margin-top: .3rem; }}
+footer {{ margin: 1.6rem 0; color: var(--muted); }}
+a {{ color: light-dark(#3451d1, #93a8ff); }}
+@media (max-width: 640px) {{
+  table, tbody, caption {{ display: block; }}
+  thead {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }}
+  tr {{ display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }}
+  th, td, .n {{ display: flex; justify-content: space-between; gap: 1rem; }}
+  th, td, .n {{ padding: .1rem 0; border: 0; text-align: right; }}
+  td::before {{ content: attr(data-label); color: var(--muted); text-align: left; white-space: nowrap; }}
+}}
 </style></head><body>
 <main>
 <h1>How the queue serves its community</h1>
 <p>{intro}</p>
 <h2>Jobs</h2>
-{types}
+<div class="card">{types}</div>
 <h2>Day by day</h2>
-{days}
+<div class="card">{days}</div>
 <h2>Incidents</h2>
-{incidents}
+<div class="card">{incidents}</div>
 <h2>Limits in force, and why</h2>
-<ul>{limits}</ul>
+<div class="card"><ul>{limits}</ul></div>
 </main>
 <footer><p>As of <time datetime="{at}">{at_words}</time>. Figures of fewer than {tenants} shops or {jobs} jobs are not
 shown and are in no sum, so that they tell of nobody; numbers of jobs are rounded down. No shop, no person
@@ -80,14 +96,11 @@ def _intro(view: TransparencyView) -> str:
 def _types(view: TransparencyView) -> str:
     if not view.job_types:
         return "<p>Nothing to show yet.</p>"
-    rows = [[escape(each.job_type), *_cells(each)] for each in view.job_types]
+    rows = [[_name(each.job_type), *_cells(each)] for each in view.job_types]
     rows.append(["all of these", *_cells(view.overall)])
-    caption = (
-        f"Jobs that ended in the last {view.days} days, by type; seconds that half and 95 % of them did not exceed"
-    )
-    return _table(
-        caption, ("type", "jobs", "succeeded", "waited 50 %", "95 %", "took 50 %", "95 %"), rows, first_heads=True
-    )
+    caption = f"Jobs that ended in the last {view.days} days, by type; times that half and 95 % of them did not exceed"
+    heads = ("type", "jobs", "succeeded", "half waited", "95 % waited", "half took", "95 % took")
+    return _table(caption, heads, rows, first_heads=True)
 
 
 def _cells(figures: PublicFigures) -> list[str]:
@@ -118,7 +131,7 @@ def _incidents(incidents: Sequence[PublicIncident]) -> str:
         [
             _instant(each.began_at),
             _instant(each.ended_at) if each.ended_at else "goes on",
-            escape(f"{each.words}{f' ({each.job_type})' if each.job_type else ''}"),
+            escape(each.words) + (f" ({_name(each.job_type)})" if each.job_type else ""),
         ]
         for each in incidents
     ]
@@ -138,15 +151,20 @@ def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *,
     """
     kind = ' class="n"' if first_heads else ""
     head = "".join(f'<th scope="col"{kind if place else ""}>{name}</th>' for place, name in enumerate(heads))
-    body = "".join(f"<tr>{_row(row, kind)}</tr>" for row in rows)
-    table = f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{caption}">{table}</div>'
+    body = "".join(f"<tr>{_row(row, heads, kind)}</tr>" for row in rows)
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _row(cells: Sequence[str], kind: str) -> str:
+def _row(cells: Sequence[str], heads: Sequence[str], kind: str) -> str:
+    """Return a row; each cell carries its column's head, which stands beside it on a phone."""
     first, *others = cells
-    head = f'<th scope="row">{first}</th>' if kind else f"<td>{first}</td>"
-    return head + "".join(f"<td{kind}>{cell}</td>" for cell in others)
+    head = f'<th scope="row">{first}</th>' if kind else f'<td data-label="{heads[0]}">{first}</td>'
+    named = zip(heads[1:], others, strict=True)
+    return head + "".join(f'<td{kind} data-label="{name}">{cell}</td>' for name, cell in named)
+
+
+def _name(job_type: str) -> str:
+    return escape(job_type.replace("_", " "))
 
 
 def _number(value: int | None) -> str:
