@@ -1,13 +1,14 @@
 """Puts the dashboard under /dashboard of the API's application. The only module that NiceGUI's own state is set by."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from fastapi import FastAPI, Request
 from nicegui import Client, app, ui
 
 from api.context import Services
-from contracts.errors import JobError, NotFound
+from contracts.errors import Forbidden, JobError, NotFound, Unavailable
 from dashboard.codec import codec_server
 from dashboard.exports import export_routes
 from dashboard.frame import STATIC, box, empty, frame, head
@@ -16,9 +17,10 @@ from dashboard.live import Live
 from dashboard.pages import PAGES
 from dashboard.sessions import COOKIE, Sessions
 from dashboard.sign_in import sign_in_routes
-from dashboard.tab import Desk, Tab
+from dashboard.tab import AWAY_SECONDS, Desk, Tab
 from dashboard.uploads import upload_routes
 
+AnswerT = TypeVar("AnswerT")
 BUILD_SECONDS = 30.0
 RECONNECT_SECONDS = 10.0
 MESSAGES_KEPT = 100
@@ -75,19 +77,32 @@ def _page(desk: Desk, active: str, build: Callable[[Tab], Awaitable[None]]) -> C
             try:
                 await build(Tab(desk, client, request, caller))
             except JobError as error:
-                client.status_code = 404 if isinstance(error, NotFound) else 400
+                client.status_code = _of(_STATUS, error, 400)
+                ui.context.slot.parent.clear()  # what was begun of the page
                 _show(error)
 
     return page
 
 
 def _show(error: JobError) -> None:
-    with head("Not found" if isinstance(error, NotFound) else "Not possible"):
+    title, words = _of(_WORDS, error, ("Not possible", ""))
+    with head(title):
         pass
     with box(style="card"):
-        empty(str(error), "It may have been removed, or your key may not see it.")
+        empty(str(error), words)
+    if isinstance(error, Unavailable):
+        ui.timer(AWAY_SECONDS, ui.navigate.reload, once=True)
 
 
+def _of(table: Mapping[type[JobError], AnswerT], error: JobError, otherwise: AnswerT) -> AnswerT:
+    return next((found for kind, found in table.items() if isinstance(error, kind)), otherwise)
+
+
+_STATUS: Mapping[type[JobError], int] = {NotFound: 404, Forbidden: 403, Unavailable: 503}
+_WORDS: Mapping[type[JobError], tuple[str, str]] = {
+    NotFound: ("Not found", "It may have been removed, or your key may not see it."),
+    Unavailable: ("Not reachable just now", "Jobs go on meanwhile. This page tries again by itself."),
+}
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="#5b74f0">'
     '<rect x="3" y="4" width="12" height="4" rx="2"/>'

@@ -1,9 +1,12 @@
 """How things are said on pages: instants for the browser, ids in short, links to pages. Pure."""
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+
+from temporal.registry import JOB_TYPES
 
 ROOT = "/dashboard"
 
@@ -34,9 +37,25 @@ def said(name: str) -> str:
     return name.replace("_", " ")
 
 
+def plain(sentence: str) -> str:
+    """Return a sentence of the API with the job types' names as words; ids that contain one stay as they are."""
+    return _TYPE_NAMES.sub(lambda found: said(found[0]), sentence)
+
+
+_TYPE_NAMES = re.compile(rf"(?<![\w:./-])({'|'.join(map(re.escape, JOB_TYPES))})(?![\w:/-])", re.IGNORECASE)
+
+
 def count(number: int, noun: str, several: str = "") -> str:
     """Return a number with its noun: `1 job`, `2,000 jobs`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {several or noun + 's'}"
+
+
+def lasting(seconds: float) -> str:
+    """Return a span of time in the largest unit of which it has whole ones."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds and not seconds % size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:,g} s"
 
 
 def percent(share: float | None) -> str:

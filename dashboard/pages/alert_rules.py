@@ -1,12 +1,13 @@
 """Rules of alerts: what is watched, from which value on it is an incident, and when that is over."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from nicegui.element import Element
 
 from api.alerting import RulesBody, RulesView
 from api.identity import Right
-from contracts.alert_rules import AlertRule
+from contracts.alert_rules import AlertKind, AlertRule
 from contracts.alerts import Severity
 from dashboard.frame import box, button, head, link
 from dashboard.parts.dialog import dialog
@@ -19,12 +20,42 @@ COLUMNS = (
     Column("kind", "What", "link"),
     Column("severity", "Severity", "status"),
     Column("on", "Watched"),
-    Column("threshold", "From", "number"),
-    Column("clear", "Over at", "number"),
+    Column("threshold", "From", style="right"),
+    Column("clear", "Over at", style="right"),
     Column("lasting", "Lasting", "seconds"),
     Column("calm", "Over for", "seconds", "wide"),
     Column("do", "", "actions"),
 )
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a kind of rule watches, in words; typed: the unit of its figures as they are typed."""
+
+    about: str
+    typed: str
+
+
+WATCHED = {
+    AlertKind.FAILED_JOBS: Watched(
+        "share of a type's jobs of the last 15 minutes that failed or died", "share, 0 to 1"
+    ),
+    AlertKind.QUEUE_DEPTH: Watched("jobs of a type that are due and wait", "jobs"),
+    AlertKind.OLDEST_WAITING: Watched("how long the oldest job of a type waits", "seconds"),
+    AlertKind.NO_WORKER: Watched("jobs of a type that wait while no worker takes them", "jobs"),
+    AlertKind.WORKER_SILENT: Watched("workers that fell silent in the last ten minutes", "workers"),
+    AlertKind.DEGRADATION: Watched("how long jobs take in the last hour, against the usual day", "times the usual"),
+    AlertKind.DEAD_LETTERS: Watched("dead jobs of a type", "jobs"),
+    AlertKind.OUTCOME_UNKNOWN: Watched("dead jobs of which nobody knows whether they took effect", "jobs"),
+    AlertKind.BUDGET: Watched("processing that a tenant used this month", "hours"),
+}
+
+
+def _figure(rule: AlertRule, value: float) -> str:
+    if rule.kind is AlertKind.FAILED_JOBS:
+        return f"{value * 100:g} %"
+    unit = WATCHED[rule.kind].typed
+    return f"{value:,g} {unit.removesuffix('s') if value == 1 else unit}"
 
 
 async def build(tab: Tab) -> None:
@@ -52,10 +83,11 @@ async def _change(tab: Tab, view: RulesView, kind: str, place: Element) -> Rules
         with box(style="fields"):
             on = Choice("Watched", {"true": "yes", "false": "no"}, value=str(rule.enabled).lower())
             severity = Choice("Severity", {each.value: each.value for each in Severity}, value=rule.severity.value)
-            threshold = Field("An incident from", value=f"{rule.threshold:g}")
-            clear = Field("Over at, or below", value=f"{rule.clear:g}")
-            lasting = Field("Lasting, seconds", value=f"{rule.for_seconds:g}")
-            calm = Field("Over for, seconds", value=f"{rule.clear_for_seconds:g}")
+            unit = WATCHED[rule.kind].typed
+            threshold = Field("An incident from", value=f"{rule.threshold:g}", help=unit)
+            clear = Field("Over at, or below", value=f"{rule.clear:g}", help=unit)
+            lasting = Field("Lasting", value=f"{rule.for_seconds:g}", help="seconds")
+            calm = Field("Over for", value=f"{rule.clear_for_seconds:g}", help="seconds")
         with box(style="end"):
             button("Cancel", lambda: asked.submit(False))
             button("Decide", lambda: asked.submit(True), "primary")
@@ -80,15 +112,16 @@ async def _change(tab: Tab, view: RulesView, kind: str, place: Element) -> Rules
 
 
 def _row(rule: AlertRule, *, may: bool) -> Row:
-    own = ", ".join(f"{said(kind)} {value:g}" for kind, value in rule.thresholds.items())
+    own = "".join(f"; {said(kind)} from {_figure(rule, value)}" for kind, value in rule.thresholds.items())
+    about = WATCHED[rule.kind].about
     return {
         "id": rule.kind.value,
         "tone": "" if rule.enabled else "off",
-        "kind": {"text": said(rule.kind.value), "note": own},
+        "kind": {"text": said(rule.kind.value), "note": f"{about}{own}"},
         "severity": rule.severity.value,
         "on": "yes" if rule.enabled else "no",
-        "threshold": rule.threshold,
-        "clear": rule.clear,
+        "threshold": _figure(rule, rule.threshold),
+        "clear": _figure(rule, rule.clear),
         "lasting": rule.for_seconds,
         "calm": rule.clear_for_seconds,
         "do": [{"name": "change", "label": "Change"}] if may else [],

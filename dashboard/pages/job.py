@@ -18,6 +18,7 @@ from dashboard.pages.job_actions import action_buttons
 from dashboard.pages.job_family import family
 from dashboard.pages.job_records import JobRecords
 from dashboard.parts.moment import Moment
+from dashboard.parts.sentence import Sentence
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.parts.timeline import Timeline
 from dashboard.tab import Tab
@@ -111,7 +112,8 @@ class JobPage:
 
     def _standing(self, job: Job) -> None:
         with card():
-            self._summary = text("p", "", "headline")
+            with box("p", "headline"):
+                self._summary = Sentence()
             self._reasons = box("ul", "reasons")
             self._eta = box("p", "muted")
             with box(style="progress") as self._progress:
@@ -153,7 +155,7 @@ class JobPage:
 
     async def _explain(self) -> None:
         told = await self._tab.here.explainer.explain(await self._tab.who(), self._id)
-        self._summary.set_text(told.summary)
+        self._summary.show(told.summary)
         self._show_reasons(told)
 
     def _show_reasons(self, told: Explanation) -> None:
@@ -166,7 +168,7 @@ class JobPage:
                 for code, message in shown:
                     with box("li"):
                         text("span", code.replace("_", " "), "code-tag")
-                        text("span", message)
+                        Sentence(message)
             if told.eta:
                 with self._eta:
                     Moment(told.eta, prefix="expected ")

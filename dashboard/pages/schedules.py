@@ -16,7 +16,7 @@ from dashboard.parts.dialog import dialog
 from dashboard.parts.fields import Choice, Field
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.tab import Tab
-from dashboard.words import ROOT, count, instant, job_link, jobs_link, said, short
+from dashboard.words import ROOT, count, instant, job_link, jobs_link, lasting, said, short
 
 EVERY_SECONDS = 5.0
 PAGE = f"{ROOT}/schedules"
@@ -240,8 +240,8 @@ def _facts(schedule: ScheduleView) -> None:
         ("Time zone", schedule.time_zone),
         ("Priority", schedule.priority.value),
         ("When one still runs", schedule.overlap.value),
-        ("Caught up within", f"{schedule.catchup_window_seconds:,} s"),
-        ("Jitter", f"up to {schedule.jitter_seconds:,} s" if schedule.jitter_seconds else None),
+        ("Caught up within", lasting(schedule.catchup_window_seconds)),
+        ("Jitter", f"up to {lasting(schedule.jitter_seconds)}" if schedule.jitter_seconds else None),
         ("Tags", ", ".join(schedule.tags) or None),
         ("Note", schedule.note),
         (

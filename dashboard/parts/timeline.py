@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nicegui.element import Element
 
 from contracts.history import JobEvent
-from dashboard.words import instant
+from dashboard.words import instant, plain
 
 _TONES = {
     "completed": "good",
@@ -57,7 +57,7 @@ def _told(events: Sequence[JobEvent]) -> list[dict[str, str | None]]:
 def words_of(event: JobEvent) -> str:
     """Return what happened, as a sentence."""
     message = event.message if event.message != event.kind else event.kind.replace("_", " ")
-    said = message[:1].upper() + message[1:]
+    said = plain(message[:1].upper() + message[1:])
     return f"{said} (attempt {event.attempt})" if (event.attempt or 1) > 1 and "attempt" not in said else said
 
 
