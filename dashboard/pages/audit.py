@@ -38,9 +38,9 @@ async def build(tab: Tab) -> None:
         who = Field("Who", value=asked["who"], placeholder="key:… or user:…")
         actions = {"": "anything"} | {each.value: _deed(each) for each in AuditAction}
         what = Choice("What", actions, value=asked["what"] if asked["what"] in actions else "")
-        tenant = Field("Tenant", value=asked["tenant"], help="* for the platform's own")
-        job = Field("Job", value=asked["job"])
-        fields = {"who": who, "what": what, "tenant": tenant, "job": job}
+        fields: dict[str, Field] = {"who": who, "what": what, "job": Field("Job", value=asked["job"])}
+        if tab.caller.sees is None:
+            fields["tenant"] = Field("Tenant", value=asked["tenant"], help="* for the platform's own")
         with box(style="row-line whole"):
             button("Look", lambda: tab.go(_address({name: field.value for name, field in fields.items()})), "primary")
 

@@ -8,11 +8,13 @@ from api.statistics import QueueStats, SummaryView, WorkerLoad
 from contracts.alerts import Alert
 from contracts.jobs import Priority
 from dashboard.frame import box, card, head, text
+from dashboard.pages.alerts import behind
 from dashboard.pages.charts import ended_per_minute
+from dashboard.pages.pauses import pause_words
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.parts.tiles import Tile, Tiles
 from dashboard.tab import Tab
-from dashboard.words import ROOT, count, jobs_link, percent, said
+from dashboard.words import ROOT, count, jobs_link, percent, plain, said
 
 EVERY_SECONDS = 1.0
 ALERTS_SHOWN = 5
@@ -46,6 +48,7 @@ ALERT_COLUMNS = (
 )
 SPAN_COLUMNS = (
     Column("name", "Last hour"),
+    Column("mean", "Mean", "ms"),
     Column("p50", "p50", "ms"),
     Column("p95", "p95", "ms"),
     Column("p99", "p99", "ms"),
@@ -58,7 +61,7 @@ async def build(tab: Tab) -> None:
     with head("Overview"):
         text("span", "live", "live")
     tiles = Tiles("Figures", tiles_of(now))
-    with box(style="two wide-left"):
+    with box(style="two chart-left"):
         with card("Jobs that ended, per minute", "last hour, by type; failed and cancelled ones on top"):
             chart = ui.echart(ended_per_minute(now.minutes)).classes("chart")
             chart.props('role=img aria-label="Jobs ended per minute, last hour"')
@@ -119,8 +122,14 @@ def tiles_of(now: SummaryView) -> list[Tile]:
             "Active", now.active, note=f"{now.retrying:,} retrying", href=jobs_link("status:processing status:retrying")
         ),
         Tile("Dead", now.dead, note="wait for a decision", href=f"{ROOT}/dead-letters", tone="bad" if now.dead else ""),
-        Tile("Workers", now.workers.busy + now.workers.idle, note=f"{now.workers.busy} busy", href=f"{ROOT}/workers"),
+        _workers_tile(now),
     ]
+
+
+def _workers_tile(now: SummaryView) -> Tile:
+    busy, up = now.workers.busy, now.workers.busy + now.workers.idle
+    note = f"{busy:,} busy, {percent(busy / up)} %" if up else "none takes jobs"
+    return Tile("Workers", up, note=note, href=f"{ROOT}/workers", tone="" if up else "bad")
 
 
 def span_rows(now: SummaryView) -> list[Row]:
@@ -152,9 +161,23 @@ def queue_rows(queues: Sequence[QueueStats]) -> list[Row]:
             "wait": queue.wait_time.p95,
             "run": queue.processing_time.p95,
             "workers": queue.workers,
+            "links": _behind(queue),
         }
         for queue in queues
     ]
+
+
+def _behind(queue: QueueStats) -> dict[str, str]:
+    """Return where the jobs behind the figures of a queue are found, by column; a figure of none leads nowhere."""
+    name = f"type:{queue.job_type}"
+    shown = {
+        "oldest": (queue.oldest_waiting_seconds, f"{name} status:pending"),
+        "active": (queue.active, f"{name} status:processing"),
+        "retrying": (queue.retrying, f"{name} status:retrying"),
+        "dead": (queue.dead, f"{name} status:dead"),
+        "rate": (queue.jobs_per_minute, f"{name} newer:5m"),
+    }
+    return {column: jobs_link(query) for column, (figure, query) in shown.items() if figure}
 
 
 def queue_state(queue: QueueStats) -> str:
@@ -206,8 +229,8 @@ async def looks_of(tab: Tab, now: SummaryView) -> list[Row]:
             "id": f"pause {pause.job_type} {pause.tenant_id}",
             "severity": "paused",
             "what": {
-                "text": f"{said(pause.job_type)} of {'all tenants' if pause.tenant_id == '*' else pause.tenant_id}",
-                "href": f"{ROOT}/queues",
+                "text": f"{pause_words(pause)}: {said(pause.job_type)}",
+                "href": f"{ROOT}/queues#{pause.job_type}",
                 "note": pause.reason,
             },
             "since": pause.to_wire()["since"],
@@ -223,6 +246,6 @@ def alert_row(alert: Alert) -> Row:
     return {
         "id": alert.id,
         "severity": alert.severity.value,
-        "what": {"text": alert.message, "href": f"{ROOT}/alerts"},
+        "what": {"text": plain(alert.message), "href": behind(alert)},
         "since": alert.to_wire()["createdAt"],
     }

@@ -10,6 +10,8 @@ from dashboard.tab import Tab
 
 ROWS = 50
 EVERY_SECONDS = 3.0
+OF_TENANTS = {"tenant", "tenants"}
+"""Columns that a shop's own key is not shown: every row would say the same."""
 
 Load = Callable[[Caller, str | None], Awaitable[tuple[Sequence[Row], str | None]]]
 """Gives the rows behind a cursor, and the cursor of the next page."""
@@ -33,7 +35,8 @@ class PagedTable:
         self._cursors: list[str | None] = [None]
         self._following: str | None = None
         with box("section", "card flush"):
-            self._table = Table(label, columns, empty, steer=True, on_act=on_act)
+            shown = [each for each in columns if tab.caller.sees is None or each.name not in OF_TENANTS]
+            self._table = Table(label, shown, empty, steer=True, on_act=on_act)
             with box(style="pager") as self._pager:
                 self._words = text("span", "")
                 with box(style="row-line"):

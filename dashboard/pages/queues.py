@@ -1,33 +1,17 @@
 """Queues: how each stands, and pausing one for all tenants or for one, with a reason and an end."""
 
-from datetime import UTC, datetime, timedelta
-
-from nicegui.element import Element
-
 from api.identity import Right
-from api.pausing import PauseBody, ResumeBody
 from api.statistics import QueueStats
 from contracts.pauses import Pause
-from contracts.values import PLATFORM
 from dashboard.frame import box, button, card, head, text
 from dashboard.pages.overview import SPAN_COLUMNS, queue_state, waiting_bar
-from dashboard.parts.dialog import dialog
-from dashboard.parts.fields import Choice, Field
-from dashboard.parts.moment import Moment
+from dashboard.pages.pauses import ask_pause, pause_notice, resume
 from dashboard.parts.table import Column, Empty, Table
 from dashboard.parts.tiles import Tile, Tiles
 from dashboard.tab import Tab
 from dashboard.words import ROOT, jobs_link, percent, said
 
 EVERY_SECONDS = 2.0
-ENDS = {
-    "": "until somebody resumes",
-    "15": "for 15 minutes",
-    "60": "for an hour",
-    "480": "for 8 hours",
-    "1440": "for a day",
-}
-
 WAITING_COLUMNS = (Column("waiting", "Waiting, by priority", "bar"),)
 
 
@@ -86,57 +70,18 @@ class QueueCard:
             self._in_force.clear()
             with self._in_force:
                 for pause in queue.pauses:
-                    _notice(self._tab, pause, self._resume)
+                    self._notice(pause)
 
     async def _pause(self) -> None:
-        caller = self._tab.caller
-        with dialog(f"Pause {said(self._job_type)}") as asked:
-            text("p", "Running steps finish, nothing is lost. New jobs are accepted and wait.", "muted")
-            tenant = Field("Tenant", help="empty: all tenants") if caller.sees is None else None
-            reason = Field("Reason", required=True, help="everybody who waits sees it")
-            end = Choice("How long", ENDS)
-            with box(style="end"):
-                button("Cancel", lambda: asked.submit(False))
-                button("Pause", lambda: asked.submit(True), "primary")
-        while await asked:
-            until = datetime.now(UTC) + timedelta(minutes=int(end.value)) if end.value else None
-            whom = {"tenant_id": tenant.value.strip() or None} if tenant else {}
-            said_so: dict[str, object] = {"reason": reason.value, "until": until, **whom}
-            if await self._paused(said_so):
-                break
-        asked.delete()
-
-    async def _paused(self, said_so: dict[str, object]) -> bool:
-        queue = await self._tab.act(
-            lambda caller: self._tab.here.queue.pause_queue(
-                caller, self._job_type, PauseBody.model_validate(said_so, by_name=True)
-            ),
-            "Paused.",
-        )
-        if queue:
+        for queue in await ask_pause(self._tab, self._job_type):
             self.show(queue)
-        return queue is not None
 
     async def _resume(self, pause: Pause) -> None:
-        body = ResumeBody(tenant_id=pause.tenant_id)
-        queue = await self._tab.act(
-            lambda caller: self._tab.here.queue.resume_queue(caller, self._job_type, body), "It goes on."
-        )
-        if queue:
+        if queue := await resume(self._tab, pause):
             self.show(queue)
 
-
-def _notice(tab: Tab, pause: Pause, resume: object) -> Element:
-    every = pause.tenant_id == PLATFORM
-    with box(style="notice row-line") as made:
-        text("strong", "Paused for all tenants" if every else f"Paused for {pause.tenant_id}")
-        text("span", f"{pause.reason} ({pause.actor})")
-        Moment(pause.since, prefix="since ")
-        if pause.until:
-            Moment(pause.until, prefix="ends ")
-        if tab.may(Right.QUEUES_CONTROL) and tab.caller.sees in {None, pause.tenant_id}:
-            button("Resume", lambda: resume(pause), "small")  # type: ignore[operator]  # a coroutine function
-    return made
+    def _notice(self, pause: Pause) -> None:
+        pause_notice(self._tab, pause, lambda: self._resume(pause))
 
 
 def _tiles(queue: QueueStats) -> list[Tile]:

@@ -9,10 +9,13 @@ from urllib.parse import quote
 from api.analytics import asked_span
 from api.identity import Caller, Right
 from api.routes import tenants as routes
-from contracts.values import PLATFORM
+from api.statistics import QueueStats
+from contracts.pauses import Pause
+from contracts.values import ALL_TENANTS, PLATFORM
 from dashboard.frame import box, button, card, head, link, text
 from dashboard.pages.analytics import tenant_row
 from dashboard.pages.paged import PagedTable
+from dashboard.pages.pauses import ask_pause, pause_notice, resume
 from dashboard.parts.dialog import dialog
 from dashboard.parts.fields import Field
 from dashboard.parts.table import Column, Empty, Row, Table
@@ -24,6 +27,7 @@ from readmodel.usage import DayOfUse
 
 DAYS = 7
 MICROS = 1_000_000
+ANY = "no limit"
 MOST = 200
 PAGE = f"{ROOT}/tenants"
 COLUMNS = (
@@ -83,6 +87,7 @@ class TenantPage:
     def __init__(self, tab: Tab, tenant_id: str) -> None:
         self._tab = tab
         self._id = tenant_id
+        self._pauses: dict[str, tuple[Pause, ...]] = {}
 
     async def build(self) -> None:
         """Make the elements.
@@ -95,9 +100,13 @@ class TenantPage:
         usage = await routes.usage(self._id, here, caller)
         with head(self._id):
             link("Its jobs", jobs_link(f"tenant:{self._id}"), "btn")
+            if self._tab.may(Right.QUEUES_CONTROL):
+                button("Pause", self._pause, symbol="pause")
             if self._tab.may(Right.LIMITS_MANAGE) and caller.tenant_id == PLATFORM:
                 button("Change limits", self._change, "primary", symbol="tune")
         self._slowed = text("p", "", "notice bad")
+        self._in_force = box(style="stack")
+        self._show_pauses((await self._tab.summary()).queues)
         self._tiles = Tiles("What it may use")
         self._show(limits, usage.pending)
         with card("What it used", "last 30 days, by day and job type", "flush"):
@@ -116,14 +125,34 @@ class TenantPage:
         self._tiles.show(
             [
                 Tile("Waiting now", pending, note="" if most is None else f"of at most {most:,}"),
-                Tile("Submit", _or_any(limits.submit_per_minute), "per min", by),
-                Tile("Begin", rates or "any", "per min" if rates else "", "by job type"),
+                _limit("Submit", limits.submit_per_minute, "per min", by),
+                Tile("Begin", rates or ANY, "per min" if rates else "", "by job type"),
                 Tile("Weight", limits.weight, note="share against others"),
-                Tile("AI tokens", _or_any(limits.ai_tokens_per_day), "per day"),
-                Tile("AI cost", _or_any_dollars(limits.ai_cost_micros_per_day), "$ per day"),
+                _limit("AI tokens", limits.ai_tokens_per_day, "per day"),
+                _limit("AI cost", _dollars(limits.ai_cost_micros_per_day) or None, "$ per day"),
                 Tile("Kept", limits.retention_days or "as usual", "days" if limits.retention_days else ""),
             ]
         )
+
+    def _show_pauses(self, queues: Sequence[QueueStats]) -> None:
+        self._pauses |= {queue.job_type: queue.pauses for queue in queues}
+        shown = [pause for pauses in self._pauses.values() for pause in pauses]
+        mine = [pause for pause in shown if pause.tenant_id in {self._id, ALL_TENANTS}]
+        self._in_force.clear()
+        self._in_force.set_visibility(bool(mine))
+        with self._in_force:
+            for pause in mine:
+                self._notice(pause)
+
+    def _notice(self, pause: Pause) -> None:
+        pause_notice(self._tab, pause, lambda: self._resume(pause), named=True)
+
+    async def _pause(self) -> None:
+        self._show_pauses(await ask_pause(self._tab, tenant_id=self._id))
+
+    async def _resume(self, pause: Pause) -> None:
+        queue = await resume(self._tab, pause)
+        self._show_pauses([queue] if queue else [])
 
     async def _change(self) -> None:
         now = await self._tab.act(lambda caller: routes.get_limits(self._id, self._tab.here, caller))
@@ -190,12 +219,8 @@ def _micros(typed: str) -> Any:
         return typed
 
 
-def _or_any(limit: int | None) -> int | str:
-    return "any" if limit is None else limit
-
-
-def _or_any_dollars(micros: int | None) -> str:
-    return _dollars(micros) or "any"
+def _limit(name: str, limit: int | str | None, unit: str, note: str = "") -> Tile:
+    return Tile(name, ANY, note=note) if limit is None else Tile(name, limit, unit, note)
 
 
 def _said(limit: int | None) -> str:

@@ -32,6 +32,7 @@ export default {
             <span v-else-if="c.kind === 'status' && row[c.name]" :class="'status s-' + row[c.name]">{{ row[c.name].replaceAll('_', ' ') }}</span>
             <time v-else-if="c.kind === 'time' && row[c.name]" :datetime="row[c.name]" :title="spaces.stamp(row[c.name])">{{ spaces.ago(row[c.name], now) }}</time>
             <time v-else-if="c.kind === 'stamp' && row[c.name]" :datetime="row[c.name]" :title="spaces.ago(row[c.name], now)">{{ spaces.stamp(row[c.name]) }}</time>
+            <a v-else-if="row.links && row.links[c.name]" :href="row.links[c.name]" class="figure">{{ c.kind === 'seconds' ? spaces.span(row[c.name]) : spaces.number(row[c.name]) }}</a>
             <span v-else-if="c.kind === 'ms'">{{ row[c.name] == null ? '–' : spaces.span(row[c.name] / 1000) }}</span>
             <span v-else-if="c.kind === 'seconds'">{{ row[c.name] == null ? '–' : spaces.span(row[c.name]) }}</span>
             <span v-else-if="c.kind === 'number'" :class="{ zero: !row[c.name] }">{{ spaces.number(row[c.name]) }}</span>

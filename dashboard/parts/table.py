@@ -8,7 +8,8 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 Row = dict[str, Any]
-"""Cells by column name; `id` names the row, `href` is where a click on it leads. Any: JSON."""
+"""Cells by column name; `id` names the row, `href` is where a click on it leads, and `links` says by column name where
+a number or a time span leads. Any: JSON."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@
     ["s", 1],
   ];
 
-  // "3.2 s", "4 min 10 s", "2 d 3 h" of seconds
+  // "3.2 s", "4 min 10 s", "43 min", "2 d 3 h" of seconds
   function span(seconds) {
     if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
     if (seconds === 0) return "0 s";
@@ -17,7 +17,7 @@
     const [unit, size] = UNITS[place];
     const whole = Math.floor(seconds / size);
     const next = UNITS[place + 1];
-    const rest = next ? Math.floor((seconds % size) / next[1]) : 0;
+    const rest = next && whole < 10 ? Math.floor((seconds % size) / next[1]) : 0;
     return rest ? `${whole} ${unit} ${rest} ${next[0]}` : `${whole} ${unit}`;
   }
 

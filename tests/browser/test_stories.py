@@ -149,7 +149,8 @@ async def test_pause_a_shop_see_why_its_jobs_wait_and_let_them_go_on(site: Machi
     job_id = await submit(site, {"uploadId": upload_id}, tenant="paused-shop")
     await admin.open_job(job_id)
     await expect(page.get_by_text("are paused by key:admin")).to_be_visible()
-    await admin.open("/queues")
+    await expect(page.locator(".headline time").first).to_be_visible()
+    await admin.open("/tenants/paused-shop")
     await page.get_by_role("button", name="Resume").click()
     await expect(page.get_by_text("Paused for paused-shop")).to_be_hidden()
 
