@@ -5,6 +5,7 @@ Asks the system of `make dev` with the same SPACES_DATA_DIR, in a real Chromium 
 
 import argparse
 import asyncio
+import os
 import shutil
 import statistics
 import time
@@ -26,6 +27,8 @@ FIRST_SIGHT = {
     "/jobs?q=status:dead": "tbody tr, .empty-title",
     "/dead-letters": "tbody tr, .empty-title",
     "/queues": ".tile-value",
+    "/jobs?q=sort:-processingTime": "tbody tr",
+    "/tenants": "tbody tr",
     "/analytics": "[aria-label=Tenants] tbody tr",
 }
 _WATCH = """() => {
@@ -75,6 +78,7 @@ async def _signed_in(browser: Browser, system: System) -> BrowserContext:
 
 
 async def _time_pages(context: BrowserContext, system: System) -> None:
+    print(f"load average {os.getloadavg()[0]:.1f}")
     print(f"{'page, ' + str(ROUNDS) + ' times, until its figures are on the screen':60} median s    max s")
     page = await context.new_page()
     for path, sight in FIRST_SIGHT.items():
@@ -115,7 +119,8 @@ async def _time_changes(context: BrowserContext, system: System, jobs: int) -> N
     late = await _lateness(system, page, ids)
     cuts = statistics.quantiles(late, n=100)
     words = f"p50 {statistics.median(late):.0f} ms, p95 {cuts[94]:.0f} ms, most {max(late):.0f} ms"
-    print(f"  {len(late)} changes, from when it happened until it is on the screen: {words}", flush=True)
+    load = f"(load average {os.getloadavg()[0]:.1f})"
+    print(f"  {len(late)} changes, from when it happened until it is on the screen: {words} {load}", flush=True)
     await page.close()
 
 
