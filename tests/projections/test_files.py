@@ -11,14 +11,14 @@ from activities.files import OURS, TURN, FileUpkeep
 from adapters.objects.store import ObjectStore
 from contracts.files import NAMED_WITHIN
 from contracts.jobs import JobStatus
-from contracts.values import feed_key, picture_key, thumbnail_key, upload_key
+from contracts.values import picture_key, thumbnail_key, upload_key
 from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.retention import Retention
 from tests.projections.samples import NOON, make_header, tell
 
 KEPT = timedelta(days=90)
-KEYS = (upload_key, thumbnail_key, picture_key, feed_key)
+KEYS = (upload_key, thumbnail_key, picture_key)
 
 
 class Living:
@@ -72,7 +72,11 @@ async def test_old_files_of_a_tenant_without_jobs_are_removed_and_young_ones_and
     removed = [await upkeep.sweep("acme", NOON) for _ in range(2)]
 
     assert removed == [len(KEYS), 0]
-    assert [await files.there(keys) for keys in (old, young, others)] == [[False] * 4, [True] * 4, [True] * 4]
+    assert [await files.there(keys) for keys in (old, young, others)] == [
+        [False] * len(KEYS),
+        [True] * len(KEYS),
+        [True] * len(KEYS),
+    ]
 
 
 @pytest.mark.parametrize("status", [JobStatus.DEAD, JobStatus.COMPLETED])
@@ -85,8 +89,8 @@ async def test_what_the_oldest_job_in_the_record_may_name_stays(
 
     await FileUpkeep(files.store, Retention(database), Living(), KEPT).sweep("acme", NOON)
 
-    assert await files.there(named) == [True] * 4
-    assert await files.there(older) == [False] * 4
+    assert await files.there(named) == [True] * len(KEYS)
+    assert await files.there(older) == [False] * len(KEYS)
 
 
 async def test_a_job_that_lives_in_temporal_alone_keeps_its_files_after_the_record_was_lost(
