@@ -11,11 +11,14 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from api.access import ROUTES
 from api.headers import quota_headers
 from contracts import errors
 from contracts.errors import Forbidden, InvalidInput, JobError, RateLimited, Unauthorized, Unavailable
 
 log = logging.getLogger("spaces.api")
+
+METHOD_NOT_ALLOWED = 405
 
 STATUS: dict[type[JobError], tuple[int, str]] = {
     errors.InvalidInput: (422, "The request is not valid"),
@@ -108,8 +111,11 @@ def install(app: FastAPI) -> None:
         return answer(422, *_invalid_words(error))
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> Response:
-        return answer(error.status_code, str(error.detail), str(error.detail), headers=dict(error.headers or {}))
+    async def _http(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == METHOD_NOT_ALLOWED and (methods := _methods_of(request)):
+            headers["Allow"] = ", ".join(methods)
+        return answer(error.status_code, str(error.detail), str(error.detail), headers=headers)
 
     @app.exception_handler(ClientDisconnect)
     async def _gone(_: Request, __: ClientDisconnect) -> Response:
@@ -121,6 +127,12 @@ def install(app: FastAPI) -> None:
         log.exception("unforeseen error at %s, request %s", request.method, name, exc_info=error)
         words = "something went wrong here; the request id finds it in our logs"
         return answer(500, "An error of ours", words, headers={"X-Request-Id": name})
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return what may be done with a path: the framework names the methods of one of its routes only."""
+    found = getattr(request.scope.get("route"), "path", None)
+    return sorted(method for method, path in map(str.split, ROUTES) if path == found)
 
 
 async def _refused(request: Request, error: Forbidden) -> None:

@@ -6,10 +6,10 @@ Names on the wire are camelCase; Python names are snake_case. Fields are only ev
 import hashlib
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
 
 ALL_TENANTS = "*"
@@ -39,8 +39,27 @@ def _rfc3339(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def no_number(value: object) -> object:
+    """Return the value unless it would be taken for seconds since 1970: who writes 20261122 means a day.
+
+    Raises:
+        ValueError: It is a number.
+    """
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        msg = "a date is written like 2026-11-22, an instant like 2026-11-22T10:00:00Z"
+        raise ValueError(msg)
+    return value
+
+
+_NUMBER = re.compile(r"\s*[+-]?[\d.]+(e[+-]?\d+)?\s*", re.IGNORECASE)
+
+Day = Annotated[date, BeforeValidator(no_number)]
+"""A day; RFC 3339's full-date on the wire."""
 Instant = Annotated[
-    datetime, AfterValidator(_aware_utc), PlainSerializer(_rfc3339, return_type=str, when_used="json-unless-none")
+    datetime,
+    BeforeValidator(no_number),
+    AfterValidator(_aware_utc),
+    PlainSerializer(_rfc3339, return_type=str, when_used="json-unless-none"),
 ]
 """An aware UTC instant; RFC 3339 with milliseconds on the wire."""
 

@@ -1,30 +1,33 @@
 """Analytics: volumes, tenants and costs over time, as JSON or CSV; what has become worse, and what could be saved."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
+from pydantic import BeforeValidator
 
 from api.advice import Advices, Degradations
 from api.analytics import CostLine, Costs, TenantLine, Tenants, Volume, VolumeLine, asked_span
 from api.context import Here, Who
 from api.negotiation import CSV, JSON, as_csv, preferred
 from api.routes.queues import Tenant
+from contracts.values import Day, no_number
 from readmodel.analytics import Bucket, Span
 
 router = APIRouter(prefix="/v1/analytics", tags=["analytics"])
 
 _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
+PlainInstant = Annotated[datetime, BeforeValidator(no_number)]
 Accept = Annotated[str | None, Header(description="application/json, or text/csv", include_in_schema=False)]
 
 
 def span(
     first: Annotated[
-        date | datetime | None,
+        Day | PlainInstant | None,
         Query(alias="from", description="a day, or an instant; 2 days, 30, or 26 weeks ago"),
     ] = None,
     last: Annotated[
-        date | datetime | None, Query(alias="to", description="a day, asked for to its end, or an instant; now")
+        Day | PlainInstant | None, Query(alias="to", description="a day, asked for to its end, or an instant; now")
     ] = None,
     bucket: Annotated[Bucket, Query(description="in UTC; weeks begin on Monday")] = Bucket.DAY,
     tenant_id: Tenant = None,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request
 from api.context import Here, Who
 from api.pages import Limit, Page
 from contracts.ledger import EffectState, LedgerLine, ReconciliationReport
-from contracts.values import WireModel
+from contracts.values import Day, WireModel
 from readmodel.payment_lines import LineFilter
 
 router = APIRouter(tags=["payments"])
@@ -49,7 +49,7 @@ async def list_payments(
     return Page[LedgerLine](items=list(found), next_cursor=following)
 
 
-Day = Annotated[date, Query(alias="date", description="a day of UTC, for example 2026-11-21")]
+Compared = Annotated[Day, Query(alias="date", description="a day of UTC, for example 2026-11-21")]
 
 
 class Comparing(WireModel):
@@ -59,13 +59,13 @@ class Comparing(WireModel):
 
 
 @router.get("/v1/payments/reconciliation", summary="Show how a day of the ledger agrees with the provider's list")
-async def get_reconciliation(here: Here, who: Who, day: Day) -> ReconciliationReport:
+async def get_reconciliation(here: Here, who: Who, day: Compared) -> ReconciliationReport:
     """Return the report of a day; a tenant's key sees the differences and balances of its tenant."""
     return await here.payments.report(who, day)
 
 
 @router.post("/v1/payments/reconciliation", status_code=202, summary="Compare a day of the ledger now")
-async def compare_day(here: Here, who: Who, day: Day) -> Comparing:
+async def compare_day(here: Here, who: Who, day: Compared) -> Comparing:
     """Have a day compared; every day is compared in the night after it anyway. Only for the platform's operators."""
     await here.payments.compare(who, day)
     return Comparing(date=day)

@@ -1,6 +1,6 @@
 """Tenants: what each may use, and what it used."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -12,7 +12,7 @@ from api.requests import job_type_named
 from contracts.erasure import Certificate, EraseRequest
 from contracts.errors import Forbidden, InvalidInput
 from contracts.limits import Slowdown, TenantLimits
-from contracts.values import PLATFORM, TENANT_PATTERN, Instant, RequestBody, WireModel
+from contracts.values import PLATFORM, TENANT_PATTERN, Day, Instant, RequestBody, WireModel
 from readmodel.limits import DecidedLimits
 from readmodel.usage import DayOfUse
 
@@ -91,8 +91,8 @@ async def usage(
     tenant_id: TenantName,
     here: Here,
     who: Who,
-    first: Annotated[date | None, Query(alias="from", description="first day, in UTC; 30 days ago")] = None,
-    last: Annotated[date | None, Query(alias="to", description="last day, in UTC; today")] = None,
+    first: Annotated[Day | None, Query(alias="from", description="first day, in UTC; 30 days ago")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="last day, in UTC; today")] = None,
 ) -> Usage:
     """Return the tenant's ended jobs and their seconds. Tokens and cost are null until a job type reports them."""
     who.must(Right.JOBS_READ)

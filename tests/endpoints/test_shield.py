@@ -72,3 +72,25 @@ def test_the_temporal_web_ui_may_ask_for_payloads() -> None:
 def test_what_is_no_origin_is_refused(given: str) -> None:
     with pytest.raises(ValidationError, match="is no origin"):
         Settings(cors_origins=given)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/jobs", "createdAfter"),
+        ("/v1/audit", "before"),
+        ("/v1/analytics/volume", "from"),
+        ("/v1/tenants/acme/usage", "to"),
+    ],
+)
+async def test_a_number_is_no_date(api: Api, path: str, name: str) -> None:
+    answers = [await api.http.get(path, params={name: value}) for value in ("20261122", "0.5", "1e9")]
+
+    assert [answer.status_code for answer in answers] == [422] * 3
+    assert all("2026-11-22" in answer.json()["errors"][0]["message"] for answer in answers)
+
+
+async def test_a_wrong_method_is_told_all_that_can_be_done(api: Api) -> None:
+    answer = await api.http.put("/v1/flows")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
