@@ -1,8 +1,19 @@
-"""News written for the benchmark: events told by several papers, and pairs that only look alike.
+"""News written for the benchmark: events told by several papers, and articles that only look alike.
+
+Rules were chosen on what is here and on `news_lookalikes.json`; `news_held_out.json` was written when they stood, to
+judge them by. Tune nothing on it: write another one for that.
 
 EVENTS: (headline, text) as the agency sent it, another headline over the same text, and a report in other words.
 SERIES: articles that are parts of a series or about like things, each a story of its own.
 """
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+Text = tuple[str, str]
+Event = tuple[Text, str, Text]
+
 
 EVENTS: tuple[tuple[tuple[str, str], str, tuple[str, str]], ...] = (
     (
@@ -186,3 +197,12 @@ SERIES: tuple[tuple[str, str], ...] = (
     ("How to repot a barrel cactus", "Three folded newspapers and patience are all it takes."),
     ("How to water a barrel cactus", "Rarely, and never in the evening: a grower explains."),
 )
+
+
+def news_of(corpus: str) -> tuple[Sequence[Event], Sequence[Text]]:
+    """Return events and series of `corpus`, `lookalikes` or `held_out`."""
+    if corpus == "corpus":
+        return EVENTS, SERIES
+    told = json.loads(Path(__file__).with_name(f"news_{corpus}.json").read_text(encoding="utf-8"))
+    events = [(tuple(each["sent"]), each["headline"], tuple(each["retold"])) for each in told["events"]]
+    return events, [tuple(each) for each in told["series"]]

@@ -18,7 +18,8 @@ LANGUAGES = {
 COMMON_RULES = "en"
 """After these a text of an unknown language is split into sentences."""
 _QUOTE = "\u2019"
-_WORD = re.compile(rf"[^\W_]+(?:['{_QUOTE}][^\W_]+)*")
+WORD = re.compile(rf"[^\W_]+(?:['{_QUOTE}][^\W_]+)*")
+"""A word, with what is joined to it by an apostrophe."""
 
 
 def stems(text: str, language: str) -> tuple[str, ...]:
@@ -29,7 +30,7 @@ def stems(text: str, language: str) -> tuple[str, ...]:
 def telling_stems(text: str, language: str) -> tuple[str, ...]:
     """Return the same without the words that say nothing by themselves, such as `the`, where these are known."""
     silent = _stop_words(language)
-    return tuple(_stem(word, language) for word in _WORD.findall(text.casefold()) if word not in silent)
+    return tuple(_stem(word, language) for word in WORD.findall(text.casefold()) if word not in silent)
 
 
 def phrase(stemmed: Sequence[str]) -> str:
@@ -45,7 +46,7 @@ def sentences(text: str, language: str) -> list[str]:
 
 @lru_cache(maxsize=5_000)
 def _stemmed(text: str, language: str) -> tuple[str, ...]:
-    return tuple(_stem(word, language) for word in _WORD.findall(text.casefold()))
+    return tuple(_stem(word, language) for word in WORD.findall(text.casefold()))
 
 
 @lru_cache(maxsize=100_000)

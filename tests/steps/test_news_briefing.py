@@ -15,7 +15,8 @@ from activities.briefing.ranking import mentions, ranked
 from activities.briefing.stories import same_address, told_together
 from activities.briefing.words import sentences, telling_stems
 from activities.news import NewsActivities
-from benchmarks.news_corpus import EVENTS, SERIES
+from adapters.news.languages import told_by
+from benchmarks.news_corpus import news_of
 from contracts.errors import Declined, Unavailable
 from contracts.fetching import FetchProblem
 from contracts.generation_ports import CallState, ModelCall
@@ -54,23 +55,52 @@ def material(*articles: Article, shop: Interests = SHOP) -> ComposeInput:
     return ComposeInput(stories=tuple(stories), interests=shop, today=TODAY, all_stories=len(told_together(articles)))
 
 
-def corpus() -> list[Article]:
+def corpus(name: str = "corpus") -> list[Article]:
+    events, series = news_of(name)
     found = []
-    for sent, headline, retold in EVENTS:
+    for sent, headline, retold in events:
         found += [article(*sent, source="A"), article(headline, sent[1], "B"), article(*retold, source="C")]
-    return found + [article(*each, source="D") for each in SERIES]
+    return [in_its_language(each) for each in [*found, *(article(*text, source="D") for text in series)]]
+
+
+def in_its_language(each: Article) -> Article:
+    return each.model_copy(update={"language": told_by(f"{each.title}. {each.summary}") or "en"})
 
 
 # -- which articles tell the same ---------------------------------------------------------------------------------
 
 
-def test_an_agency_text_is_one_story_under_any_headline_and_nothing_else_is() -> None:
-    stories = told_together(corpus())
+@pytest.mark.parametrize(("name", "in_own_words"), [("corpus", 9), ("lookalikes", 8)])
+def test_an_agency_text_is_one_story_under_any_headline_and_nothing_else_is(name: str, in_own_words: int) -> None:
+    events, _ = news_of(name)
 
-    texts = [{each.summary for each in story} for story in stories]
-    titles = {each.title for story in stories for each in story if each.source == "D" and len(story) > 1}
-    assert sum({sent[1]} <= text and len(text) <= 2 for (sent, _, _) in EVENTS for text in texts) == len(EVENTS)
-    assert titles == set()
+    stories = told_together(corpus(name))
+
+    titles = [{each.title for each in story} for story in stories]
+    alone = [title for title, story in zip(titles, stories, strict=True) if any(each.source == "D" for each in story)]
+    assert all(any({sent[0], headline} <= title for title in titles) for sent, headline, _ in events)
+    assert sum(any({sent[0], retold[0]} <= title for title in titles) for sent, _, retold in events) >= in_own_words
+    assert all(sum(sent[0] in title for sent, _, _ in events) <= 1 for title in titles), "two events are one story"
+    assert all(len(title) == 1 for title in alone), "what only looks alike is a story of its own"
+
+
+def test_papers_that_share_names_and_a_number_tell_one_event_and_those_that_name_others_do_not() -> None:
+    told = article("Plantify leaks data of 80,000 users", "The app Plantify has leaked names of 80,000 users.")
+    retold = article("Breach: 80.000 accounts affected", "Attackers read a server of Plantify. Users are angry.", "B")
+    other = article("Beetplan leaks data of 80,000 users", "The app Beetplan has leaked names of 80,000 users.", "C")
+
+    assert [len(story) for story in told_together([told, retold, other])] == [2, 1]
+
+
+def test_a_whole_text_brings_its_short_form_and_another_paper_s_words_together() -> None:
+    retold = article("Kestrel leads round in Austin's Verdana", "Mira Okafor of Verdana got 14 million.", "C", 3)
+    cut = article(
+        "Startup raises money", "The startup has raised 14 million dollars for farms in three cities.", "B", 2
+    )
+    whole = article("Money for lettuce", f"{cut.summary} Verdana of Austin has Kestrel to thank.", "A", 1)
+
+    assert len(told_together([retold, cut])) == 2
+    assert len(told_together([retold, cut, whole])) == 1
 
 
 def test_stories_do_not_depend_on_the_order_of_articles() -> None:
