@@ -1,8 +1,8 @@
 """Photos per minute, and the memory of the worker while it reads one batch. `python -m benchmarks.photos --help`
 
 Everything runs on loopback, on a server, a database and processes of its own: one API, one worker with a reader process
-for each processor. The photos are drawn shop photos of 1600 x 1200 pixels; of more than 100, each further one is one of
-them compressed anew, which takes as long to read.
+for each processor. Each photo is drawn for itself, as for `benchmarks.reading`: labels, shelves, dashboards, nothing,
+easy to hard, 1024 to 1600 pixels wide; one in ten shows the scene of another one, and no two have the same bytes.
 """
 
 import argparse
@@ -11,27 +11,25 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
-from PIL import Image
 from temporalio.client import Client
 
+from benchmarks.labelled import labelled
 from benchmarks.system import ready
 from contracts.inventory import SequenceType
-from examples.photos import make_batch
 from temporal.devserver import DevServer, free_port
 from temporal.program import find_program
 
 KEY = "sq_photos-key-of-this-run-only-000"
 HEADERS = {"Authorization": f"Bearer {KEY}", "X-Tenant-Id": "benchmark"}
-DISTINCT = 100
+SEED = 5
 LONGEST_SECONDS = 3600
 MIB = 1024 * 1024
 
@@ -53,24 +51,12 @@ class Memory:
             self.readers = max(self.readers, sum(one.memory_info().rss for one in worker.children(recursive=True)))
 
 
-def photographs(folder: Path, count: int) -> Iterator[bytes]:
-    """Yield the photos of a batch, no two with the same bytes."""
-    drawn = make_batch(folder, min(count, DISTINCT))
-    for number in range(count):
-        data = drawn[number % len(drawn)].read_bytes()
-        if number >= len(drawn):
-            out = BytesIO()
-            Image.open(BytesIO(data)).save(out, "JPEG", quality=60 + 5 * (number // len(drawn)))
-            data = out.getvalue()
-        yield data
-
-
 async def measure(count: int, folder: Path) -> None:
     """Read one batch and print what it took."""
     async with _system(folder) as (http, worker, temporal):
-        photos = [await _uploaded(http, data) for data in await asyncio.to_thread(_drawn, folder, count)]
+        photos = [await _uploaded(http, data) for data in await asyncio.to_thread(_drawn, count)]
         payload = {"photos": photos, "sequenceType": SequenceType.BUSINESS_INVENTORY}
-        memory, began = Memory(), time.perf_counter()
+        memory, before, began = Memory(), os.getloadavg()[0], time.perf_counter()
         answer = await http.post("/v1/jobs", json={"jobType": "photo_processing", "payload": payload})
         job_id = answer.raise_for_status().json()["id"]
         job = await _ended(http, job_id, worker, memory)
@@ -79,15 +65,19 @@ async def measure(count: int, folder: Path) -> None:
         history = described.raw_description.workflow_execution_info
     counts = job["result"]["counts"]
     print(f"{count} photos, {job['status']} in {seconds:.0f} s: {60 * count / seconds:.0f} photos/min")
-    print(f"on {os.cpu_count()} processors with a load of {os.getloadavg()[0]:.1f} at the end")
+    print(f"on {os.cpu_count()} processors with a load of {before:.1f} before and {os.getloadavg()[0]:.1f} at the end")
     print(f"read {counts['read']}, with codes {counts['withCodes']}, near-duplicates {counts['duplicates']}")
     print(f"worker: {memory.first_worker / MIB:.0f} MiB at first, {memory.worker / MIB:.0f} MiB at most")
     print(f"reader processes together: {memory.readers / MIB:.0f} MiB at most")
     print(f"history: {history.history_length} events, {history.history_size_bytes / 1024:.0f} KiB")
 
 
-def _drawn(folder: Path, count: int) -> list[bytes]:
-    return list(photographs(folder / "samples", count))
+def _drawn(count: int) -> list[bytes]:
+    drawn = [photo.data for photo in labelled(count, SEED)]
+    if len(set(drawn)) < count:
+        msg = "two of the drawn photos have the same bytes; take another seed"
+        raise ValueError(msg)
+    return drawn
 
 
 async def _uploaded(http: httpx.AsyncClient, data: bytes) -> dict[str, Any]:
@@ -127,7 +117,7 @@ async def _system(folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, psutil
             ) as http,
         ):
             await ready(http)
-            (first,) = await asyncio.to_thread(_drawn, folder / "first", 1)
+            first = next(labelled(1, SEED + 1)).data
             payload = {"photos": [await _uploaded(http, first)]}
             job = await http.post("/v1/jobs", json={"jobType": "photo_processing", "payload": payload})
             await _ended(http, job.raise_for_status().json()["id"], worker, Memory())

@@ -68,6 +68,9 @@ class Label(WireModel):
     quantity: int | None = Field(default=None, description="a number of pieces that is printed as such: Qty 12")
     pieces: int = Field(default=1, description="how often the label's code is on the photo")
     confidence: float = Field(description="share in [0, 1]; of the least sure of its words, 1 for codes alone")
+    printed_code: float | None = Field(
+        default=None, description="how surely the digits of its code were read, when its bars could not be; else null"
+    )
     box: Box | None = None
 
 

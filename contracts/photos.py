@@ -108,13 +108,17 @@ class PhotoInput(JobPayload):
 
 
 class Code(WireModel):
-    """A barcode or QR code as read, check digit verified by the reader."""
+    """A barcode or QR code as read, check digit verified."""
 
     format: str = Field(description="EAN-13, UPC-A, Code128, QRCode, …")
     value: str
     ean: str | None = Field(default=None, description="the GTIN in its usual digits, for retail codes")
     count: int = Field(default=1, description="how often it is on the photo, in different places")
     box: Box | None = None
+    printed: float | None = Field(
+        default=None,
+        description="its bars cannot be read, the digits under them can: how surely, a share in [0, 1]; else null",
+    )
 
 
 class TextLine(WireModel):

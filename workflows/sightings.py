@@ -60,7 +60,8 @@ class Sighting:
         """How surely it was read and, when it is a product's, found to be that one's."""
         match = self.finding.match
         by_code = bool(self.label.codes) and (match is None or match.by is MatchedBy.BARCODE)
-        return (1.0 if by_code else self.label.confidence) * (match.confidence if match else 1.0)
+        read = (self.label.printed_code or 1.0) if by_code else self.label.confidence
+        return read * (match.confidence if match else 1.0)
 
 
 @dataclass

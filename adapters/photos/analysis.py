@@ -1,13 +1,16 @@
 """Analysis: one photo from bytes to report. Pure; it runs in a child process (child.py)."""
 
+from collections.abc import Sequence
 from io import BytesIO
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from adapters.photos import labels
-from adapters.photos.codes import look_again, read_codes
+from adapters.photos.codes import FoundCode, look_again, look_closer, read_codes, together
 from adapters.photos.colours import dominant
 from adapters.photos.decode import Photo, Unreadable, decode
+from adapters.photos.digits import printed_codes
 from adapters.photos.exif import read_exif
 from adapters.photos.fingerprint import fingerprint
 from adapters.photos.grouping import grouped
@@ -16,7 +19,7 @@ from adapters.photos.quality import assess
 from adapters.photos.text import TextReader, without_code_digits
 from adapters.photos.thumbnail import picture, thumbnail
 from adapters.photos.vin import vins
-from contracts.photos import MAX_TEXT_LINES, PhotoAnalysis
+from contracts.photos import MAX_TEXT_LINES, PhotoAnalysis, TextLine
 from contracts.ports import PhotoReport
 
 MAX_LABELS, MAX_ODOMETERS = 60, 10
@@ -39,10 +42,20 @@ def rehearse(reader: TextReader) -> None:
     analyse(out.getvalue(), reader)
 
 
+def _codes(photo: Photo, lines: Sequence[TextLine]) -> tuple[FoundCode, ...]:
+    """Return the codes on a photo; it is looked at closer while its labels let expect more of them."""
+    codes, expected = read_codes(photo), max(len(labels.skus(lines)), len(labels.prices(lines)))
+    if len(codes) < max(1, expected):
+        codes = together(codes, look_again(photo))
+    printed = printed_codes(lines, np.array(photo.work.convert("L")), photo.scale)
+    if len(together(codes, printed)) < expected:
+        codes = together(codes, look_closer(photo))
+    return together(codes, printed)
+
+
 def _analysis(photo: Photo, reader: TextReader) -> PhotoAnalysis:
-    codes, lines = read_codes(photo), reader.read(photo)
-    if len(codes) < max(1, len(labels.skus(lines)), len(labels.prices(lines))):
-        codes = seen_again if len(seen_again := look_again(photo)) > len(codes) else codes
+    lines = reader.read(photo)
+    codes = _codes(photo, lines)
     lines = without_code_digits(lines, (place for found in codes for place in found.places))
     taken = read_exif(photo.exif)
     return PhotoAnalysis(

@@ -78,6 +78,7 @@ def _label(lines: Sequence[TextLine], codes: Sequence[FoundCode]) -> Label:
         quantity=labels.pieces(lines),
         pieces=max((found.code.count for found in codes), default=1),
         confidence=min((line.confidence for line in used), default=1.0),
+        printed_code=min((found.code.printed for found in codes if found.code.printed), default=None),
         box=_around(boxes),
     )
 

@@ -344,3 +344,10 @@ def test_a_collection_says_the_condition_that_a_model_saw() -> None:
     assert collection
     assert (collection.condition_summary, collection.collection_type) == ("1 good, 1 worn", "cars")
     assert collection.categorized_items == {"cars": 2}
+
+
+def test_a_code_by_its_digits_alone_is_as_sure_as_they_were_read() -> None:
+    result = taken([read(0, ZERO, **ean(TEA, printed_code=0.96))], products=[{"id": "tea", "barcode": TEA}])
+
+    (tea,) = result.detected_items
+    assert (tea.product_id, tea.confidence) == ("tea", 0.96)

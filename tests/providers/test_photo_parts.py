@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.photos.codes import FoundCode, retail_digits
+from adapters.photos.codes import FoundCode, retail_digits, together
+from adapters.photos.digits import printed_codes
 from adapters.photos.exif import Taken, read_exif
 from adapters.photos.grouping import grouped
 from adapters.photos.labels import pieces, price_of, prices, skus
@@ -331,3 +333,56 @@ def test_nothing_is_matched_where_there_is_nothing_to_match() -> None:
     assert find([Label(title="Alder Green Tea", confidence=0.9)], []) == [Finding()]
     assert find([], SHOP) == []
     assert find([Label(title="Tea time", confidence=0.9)], [product(0)]) == [Finding()]
+
+
+BARS = np.tile(np.repeat(np.array([20, 230, 230, 20, 230, 20, 20, 230], np.uint8), 3), (60, 8))
+GRAIN = np.random.default_rng(7).integers(0, 255, BARS.shape, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "beside", "found"),
+    [
+        ("4006381333931", 0.99, BARS, [("EAN-13", "4006381333931")]),
+        ('4 006381"333931', 0.99, BARS, [("EAN-13", "4006381333931")]),
+        ("0 36000 29145 2", 0.99, BARS, [("UPC-A", "036000291452")]),
+        ("4006381333931", 0.94, BARS, []),
+        ("4006381333931", 0.99, GRAIN, []),
+        ("4006381333931", 0.99, np.full_like(BARS, 200), []),
+        ("4006381333932", 0.99, BARS, []),
+        ("006381333931", 0.99, BARS, []),
+        ("44006381333931", 0.99, BARS, []),
+        ("40170725", 0.99, BARS, []),
+        ("SKU 4006381333931", 0.99, BARS, []),
+    ],
+)
+def test_printed_digits_are_a_code_when_they_are_sure_right_whole_and_stand_beside_bars(
+    text: str, confidence: float, beside: "np.ndarray[Any, np.dtype[np.uint8]]", found: list[tuple[str, str]]
+) -> None:
+    height, width = beside.shape
+    photo = np.vstack([beside, np.full((40, width), 200, np.uint8)])
+    upright = TextLine(text=text, confidence=confidence, box=(0, 2 * height, 2 * width, 2 * height + 40))
+    on_its_side = TextLine(text=text, confidence=confidence, box=(2 * height, 0, 2 * height + 40, 2 * width))
+
+    told = [printed_codes([upright], photo, 2.0), printed_codes([on_its_side], photo.T, 2.0)]
+
+    for codes in told:
+        assert [(one.code.format, one.code.value) for one in codes] == found
+        assert [one.code.printed for one in codes] == [confidence] * len(found)
+
+
+def test_two_looks_are_put_together_and_bars_outweigh_digits() -> None:
+    bars = FoundCode(Code(format="EAN-13", value="4006381333931", ean="4006381333931"), ((0, 0, 9, 9),))
+    digits = FoundCode(bars.code.model_copy(update={"printed": 0.99}), ((0, 12, 9, 15),))
+    twice, other = bars.again((50, 50, 60, 60)), FoundCode(Code(format="QRCode", value="hi"), ((0, 5, 9, 9),))
+
+    assert together([bars], [digits, other]) == (bars, other)
+    assert together([bars], [twice]) == (twice,)
+
+
+def test_a_label_with_a_code_by_its_digits_alone_says_how_surely_they_were_read() -> None:
+    place = (0, 40, 100, 70)
+    printed = FoundCode(Code(format="EAN-13", value="4006381333931", ean="4006381333931", printed=0.96), (place,))
+
+    (label,) = grouped(lines("Alder Green Tea"), [printed])
+
+    assert (label.eans, label.printed_code) == (("4006381333931",), 0.96)
