@@ -18,7 +18,7 @@ from temporal.workers import build_worker
 from tests.fixtures_queue import Connect, Providers
 from tests.newsstand.site import Site, news_site
 
-RunNews = Callable[[JobHistory], AbstractAsyncContextManager[None]]
+RunNews = Callable[..., AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
@@ -36,10 +36,13 @@ async def news_reader() -> AsyncIterator[LocalNewsReader]:
 
 @pytest.fixture
 def run_news(connect: Connect, providers: Providers, news_reader: LocalNewsReader) -> RunNews:
-    """Run a worker of the news queue as the service would, without pauses and allowed on this machine."""
+    """Run a worker of the news queue as the service would, without pauses and allowed on this machine.
+
+    As `async with run_news(history):`, with any other providers by name.
+    """
 
     @asynccontextmanager
-    async def run(history: JobHistory) -> AsyncIterator[None]:
+    async def run(history: JobHistory, **others: object) -> AsyncIterator[None]:
         buffered = BufferedHistory(history)
         observer = StepObserver("test-worker", buffered.put, Tally())
         client = await connect(queue_plugin(providers.blobs, observer, providers.keys))
@@ -50,6 +53,7 @@ def run_news(connect: Connect, providers: Providers, news_reader: LocalNewsReade
             "news": news_reader,
             "writer": None,
             "history": buffered,
+            **others,
         }
         worker = build_worker(client, "news_intelligence", given, slots=8, drain=timedelta(seconds=1))
         async with buffered.running(), worker:

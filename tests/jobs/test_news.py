@@ -8,13 +8,17 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
+from activities.briefing.by_model import ModelWriter
 from contracts.errors import Unavailable
 from contracts.jobs import JobHeader, JobStatus, RetryRequest
 from contracts.news import NewsInput, NewsResult
 from contracts.values import job_id
+from readmodel.model_calls import ModelCalls
+from temporal.buffer import BufferedHistory
 from temporal.engine import TemporalEngine
 from tests.endpoints.test_jobs import ended
 from tests.fakes import MemoryHistory
+from tests.fixtures_models import Emulator, models_at
 from tests.fixtures_news import RunNews
 from tests.fixtures_queue import Api
 from tests.newsstand.site import Handler, Site
@@ -219,6 +223,28 @@ async def test_a_daily_schedule_writes_briefings(api: Api, newsstand: Site, run_
     assert (done["status"], done["scheduleId"]) == ("completed", made.json()["id"])
     assert [report["status"] for report in done["result"]["feeds"]] == ["read"]
     assert done["result"]["method"] == "extractive"
+
+
+async def test_a_model_writes_the_briefing_and_what_has_no_source_is_left_out(
+    api: Api, newsstand: Site, run_news: RunNews, model_emulator: Emulator
+) -> None:
+    payload = SHOP | {"feeds": [newsstand.feed("garden.rss.xml")], "maxPages": 0}
+    database, told = api.services.database, BufferedHistory(api.history)
+
+    async with models_at(model_emulator.endpoint("reporter")) as models, told.running():
+        writer = ModelWriter(models, ModelCalls(database), told)
+        async with run_news(api.history, writer=writer):
+            job = await api.http.post("/v1/jobs", json={"jobType": TYPE, "payload": payload})
+            done = await ended(api, job.json()["id"])
+    used = await ModelCalls(database).of_job(done["id"])
+
+    result = done["result"]
+    assert (done["status"], result["method"]) == ("completed", "model reporter")
+    assert [each["text"] for each in result["statements"]] == ["Growers watch the drought."]
+    assert result["statements"][0]["citations"] == result["stories"][0]["citations"]
+    assert result["competitors"] == []
+    assert result["notes"]["leftOut"].startswith("2 statements")
+    assert (used.calls, used.tokens) == (1, 990)
 
 
 @pytest.mark.parametrize(

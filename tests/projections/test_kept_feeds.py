@@ -1,16 +1,23 @@
 """What is remembered of feeds is its tenant's and cannot be read in the database; turns are common to all workers."""
 
+import asyncio
+import time
 from datetime import timedelta
 
 from sqlalchemy import func, select
 
+from adapters.fetching.fetcher import HttpFetcher
+from adapters.news import child
+from adapters.news.web import RobotsWeb
 from contracts.news import Article, KeptFeed, ParsedFeed
+from contracts.news_ports import Wanted, WebAnswer
 from readmodel.database import Database
 from readmodel.erasure import Erasure
 from readmodel.host_turns import HostTurnBook
 from readmodel.kept_feeds import KeptFeeds
 from readmodel.retention import Retention
 from readmodel.tables import HostTurnRow, KeptFeedRow
+from tests.newsstand.site import news_site
 from tests.projections.samples import NOON
 
 URL = "https://paper.example/feed?key=xyzzyplanted"
@@ -67,3 +74,24 @@ async def test_all_workers_wait_for_one_turn_after_the_other(database: Database)
     assert waits == [0.0, 1.0, 2.0, 3.0, 3.0], "who would wait longer takes no turn"
     assert (elsewhere, later) == (0.0, 0.0)
     assert await count(database, HostTurnRow) == 0
+
+
+async def test_workers_that_read_one_feed_for_several_tenants_at_once_ask_its_server_in_turn(
+    database: Database,
+) -> None:
+    async def allows(robots: str, url: str, product: str) -> tuple[bool, float]:
+        return child.allows(robots, url, product)
+
+    pause, begin = timedelta(seconds=0.2), time.monotonic()
+    workers = [
+        RobotsWeb(HttpFetcher(allow_private=True), allows, pause, turns=HostTurnBook(database)) for _ in range(3)
+    ]
+
+    with news_site() as site:
+        feed = site.feed("garden.rss.xml")
+        answers = await asyncio.gather(*(worker.get(feed, Wanted.FEED) for worker in workers))
+        asked = sum(site.asked.values())
+
+    assert all(isinstance(answer, WebAnswer) for answer in answers)
+    assert asked == 6, "each worker asks for robots.txt and the feed"
+    assert time.monotonic() - begin > 5 * 0.2 - 0.05
