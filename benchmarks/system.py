@@ -26,6 +26,11 @@ class System:
         said = json.loads((self.data_dir / "dev.json").read_text())
         return [int(pid) for pid in said["workerPids"]]
 
+    @property
+    def api_pid(self) -> int:
+        """Process id of the API as of now."""
+        return int(json.loads((self.data_dir / "dev.json").read_text())["pids"]["api"])
+
 
 def running_system() -> System:
     """Return the system started by `make dev` with the same SPACES_DATA_DIR.
