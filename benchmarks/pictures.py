@@ -1,6 +1,8 @@
 """Pictures of every page of the dashboard, light and dark, of a running `make dev`: `python -m benchmarks.pictures`.
 
-Fills the system with things to see first, for three made-up shops; then writes two sheets into docs/images.
+Fills the system with things to see first, for three made-up shops; then writes two sheets into docs/images, and some
+pages on their own. Start the system with SPACES_ALLOW_PRIVATE_URLS=true, or no job dies, and with SPACES_AI_PROVIDERS,
+or nothing waits for approval.
 """
 
 import asyncio
@@ -27,8 +29,12 @@ TILE = (453, 283)
 ACROSS = 3
 CAPTION = 22
 SETTLED_SECONDS = 2.5
+DIES_SECONDS = 60
 NOBODY_THERE = "http://127.0.0.1:9/photo.jpg"
+DEAD = 23
 IMAGES = Path("docs/images")
+ALONE = {"light": {"Overview": "overview", "Job": "job"}, "dark": {"Jobs": "jobs-dark"}}
+"""Pages that have a picture of their own, by theme and title."""
 
 
 async def main() -> None:
@@ -46,6 +52,9 @@ async def main() -> None:
                 file = IMAGES / f"dashboard-pages-{scheme}.webp"
                 sheet(shots, dark=scheme == "dark").save(file, quality=82, method=6)
                 print(f"{file}: {len(shots)} pages, {file.stat().st_size / 1024:.0f} KiB")
+                for title, name in ALONE[scheme].items():
+                    small = dict(shots)[title].convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=8)
+                    small.save(IMAGES / f"dashboard-{name}.png", optimize=True)
             await browser.close()
 
 
@@ -59,9 +68,11 @@ async def filled(system: System) -> dict[str, str]:
         await _post(system, "/v1/jobs", _photos([{"uploadId": one} for one in ids], tags=["window"]))
         for order in range(3 + number):
             await _post(system, "/v1/jobs", _charge(f"order-{1040 + 7 * order + number}", 1250 + 990 * order))
-        await _post(system, "/v1/jobs", _photos([{"url": NOBODY_THERE}], maxAttempts=1, tags=["spring"]))
+        for _ in range(DEAD // len(SHOPS)):
+            await _post(system, "/v1/jobs", _photos([{"url": NOBODY_THERE}], maxAttempts=1, tags=["spring"]))
+        await _post(system, "/v1/jobs", _text("Soil for cacti" if number else "Maps of the old harbour"))
         await _post(system, "/v1/jobs", _photos([{"uploadId": ids[0]}], delaySeconds=3600, priority="low"))
-    dead = await _post(system, "/v1/jobs", _photos([{"url": NOBODY_THERE}], maxAttempts=1))
+    dead = await _post(system, "/v1/jobs", _photos([{"url": NOBODY_THERE}], maxAttempts=2))
     steps = [_photos([{"uploadId": ids[0]}], ref="shelf"), _photos([{"uploadId": ids[1]}], ref="counter")]
     last = _charge("order-2001", 4200) | {"ref": "pay", "dependsOn": ["shelf", "counter"]}
     flow = await _post(system, "/v1/flows", {"name": "Stock-taking, then pay", "jobs": [*steps, last]})
@@ -69,10 +80,12 @@ async def filled(system: System) -> dict[str, str]:
     schedule = await _post(system, "/v1/schedules", _photos([{"uploadId": ids[0]}], **daily))
     webhook = await _post(system, "/v1/webhooks", {"url": "https://93.184.215.14/hooks", "description": "stock system"})
     await _post(system, "/v1/keys", {"tenantId": SHOPS[-1], "role": "operator", "name": "stock system"})
+    await _dies(system, str(dead["id"]))
     until = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
     await _post(system, "/v1/queues/photo_processing/pause", {"reason": "stock-taking until noon", "until": until})
     await asyncio.sleep(8)  # the payments are made meanwhile, and the photos read
-    asked = {"action": "retry", "filter": {"status": ["dead"]}, "reason": "the server is back"}
+    system.http.headers["X-Tenant-Id"] = SHOPS[0]
+    asked = {"action": "retry", "filter": {"status": ["dead"]}, "reason": "the server is back", "canary": 5}
     action = await _post(system, "/v1/bulk-actions", asked)
     del system.http.headers["X-Tenant-Id"]  # the books of all shops are the platform's to compare
     await _post(system, f"/v1/payments/reconciliation?date={datetime.now(UTC).date()}", {})
@@ -86,6 +99,12 @@ async def filled(system: System) -> dict[str, str]:
     }
 
 
+async def _dies(system: System, job_id: str) -> None:
+    async with asyncio.timeout(DIES_SECONDS):
+        while (await system.http.get(f"/v1/jobs/{job_id}")).json()["status"] != "dead":
+            await asyncio.sleep(0.2)
+
+
 def _photos(photos: Sequence[dict[str, str]], **more: Any) -> dict[str, Any]:
     return {"jobType": "photo_processing", "payload": {"photos": list(photos)}, **more}
 
@@ -93,6 +112,11 @@ def _photos(photos: Sequence[dict[str, str]], **more: Any) -> dict[str, Any]:
 def _charge(order_id: str, amount: int) -> dict[str, Any]:
     payment = {"operation": "charge", "amountMinor": amount, "currency": "EUR", "orderId": order_id}
     return {"jobType": "payment_processing", "payload": {**payment, "paymentMethod": "pm_card_visa"}}
+
+
+def _text(prompt: str) -> dict[str, Any]:
+    payload = {"generationType": "marketing_copy", "parameters": {"prompt": prompt}, "approval": {}}
+    return {"jobType": "ai_generation", "payload": payload}
 
 
 async def _post(system: System, path: str, body: dict[str, Any]) -> dict[str, Any]:
