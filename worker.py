@@ -140,7 +140,9 @@ def news_providers(database: Database) -> dict[str, object]:
 
 def news_writer(models: Sequence[ModelProvider], database: Database, history: BufferedHistory) -> BriefingWriter | None:
     """Return what writes briefings by model; None when no model is configured."""
-    return ModelWriter(models, ModelCalls(database), history) if models else None
+    return (
+        ModelWriter(models, ModelCalls(database), history, Budgets(database), AlertBook(database)) if models else None
+    )
 
 
 def photo_seer(models: Sequence[ModelProvider], database: Database) -> PhotoSeer:

@@ -14,10 +14,11 @@ from typing import TypeVar
 
 from temporalio import activity
 
+from activities.budget_warning import warn_of_budget
 from activities.model_calls import Attempt
 from activities.prompting import content_of, problem_with, prompt_of, repairing, schema_of, shortened
-from contracts.alerts import AI_BUDGET, MODEL_ACCOUNT_EMPTY, Severity
-from contracts.budgets import WARN_SHARE, BudgetBook
+from contracts.alerts import MODEL_ACCOUNT_EMPTY, Severity
+from contracts.budgets import BudgetBook
 from contracts.errors import Declined, JobError, NotConfigured, Rejected, TooLong, Unavailable, Unsupported
 from contracts.generation_ports import Answer, LiveTelling, Message, ModelProvider, Picture, Question, UsageBook
 from contracts.generations import Asset, Draft, Drawing, DrawInput, Used, WriteInput, Written
@@ -85,7 +86,7 @@ class GenerationActivities:
             return await self._written(attempt, step, provider, model)
 
         draft = await self._by_the_first(able, ask)
-        await self._warn(step.tenant_id)
+        await warn_of_budget(self._budgets, self._alerts, step.tenant_id)
         if step.order.cache:
             with suppress(Unavailable):  # it is paid for, and given now
                 await self._drafts.keep(step.tenant_id, key, draft)
@@ -119,7 +120,7 @@ class GenerationActivities:
         drawing = await self._drawn_before(step, own, shared)
         if drawing is None:
             drawing = await self._by_the_first(able, ask)
-            await self._warn(step.tenant_id)
+            await warn_of_budget(self._budgets, self._alerts, step.tenant_id)
         return drawing.model_copy(update={"used": await attempt.used()})
 
     async def _drawn_before(self, step: DrawInput, own: str, shared: str) -> Drawing | None:
@@ -191,14 +192,6 @@ class GenerationActivities:
         seconds = time.monotonic() - began
         said = {"provider": provider.name, "model": model, "repaired": repaired, "shortened": shorter}
         return Draft(text=text, content=content, cut=not answer.whole, seconds=seconds, **said)
-
-    async def _warn(self, tenant_id: str) -> None:
-        """Tell that most of a budget is used; a text that is paid for is not lost because that cannot be told."""
-        now = datetime.now(UTC)
-        with suppress(Unavailable):
-            if used := (await self._budgets.standing(tenant_id, now)).at(WARN_SHARE):
-                key, message = f"{AI_BUDGET}:{tenant_id}:{now.date()}", f"AI models have taken {used} of today's budget"
-                await self._alerts.raise_alert(key, AI_BUDGET, Severity.WARNING, message, tenant_id=tenant_id)
 
     async def _say_empty(self, provider: ModelProvider, message: str) -> None:
         key = f"{MODEL_ACCOUNT_EMPTY}:{provider.name}"

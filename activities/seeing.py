@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
+from activities.budget_warning import warn_of_budget
 from activities.model_calls import Attempt
 from activities.prompting import repairing
-from contracts.alerts import AI_BUDGET, MODEL_ACCOUNT_EMPTY, Severity
-from contracts.budgets import WARN_SHARE, BudgetBook
+from contracts.alerts import MODEL_ACCOUNT_EMPTY, Severity
+from contracts.budgets import BudgetBook
 from contracts.errors import Declined, JobError, NotConfigured, Rejected, Unavailable
 from contracts.generation_kinds import OtherUse
 from contracts.generation_ports import Answer, Message, ModelProvider, Question, UsageBook
@@ -97,7 +98,7 @@ class ModelSeer:
         attempt = Attempt(step.job_id, step.tenant_id, OtherUse.PHOTO_READING, self._usage, told=None, alone=False)
         await attempt.begin()
         sight = await self._by_the_first(attempt, step, picture, key)
-        await self._warn(step.tenant_id)
+        await warn_of_budget(self._budgets, self._alerts, step.tenant_id)
         return sight.model_copy(update={"used": await attempt.used()})
 
     async def _by_the_first(self, attempt: Attempt, step: SeeInput, picture: bytes, key: str) -> Sight:
@@ -143,14 +144,6 @@ class ModelSeer:
         asked = [(provider.name, model) for provider, model in self._able]
         told = json.dumps([FORM, step.tenant_id, step.sha256, labels, asked], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
-
-    async def _warn(self, tenant_id: str) -> None:
-        """Tell that most of a budget is used; an answer that is paid for is not lost because that cannot be told."""
-        now = datetime.now(UTC)
-        with suppress(Unavailable):
-            if used := (await self._budgets.standing(tenant_id, now)).at(WARN_SHARE):
-                key, message = f"{AI_BUDGET}:{tenant_id}:{now.date()}", f"AI models have taken {used} of today's budget"
-                await self._alerts.raise_alert(key, AI_BUDGET, Severity.WARNING, message, tenant_id=tenant_id)
 
     async def _say_if_empty(self, provider: ModelProvider, error: JobError) -> None:
         if isinstance(error, Declined) and error.code == INSUFFICIENT_QUOTA:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -264,7 +264,16 @@ class MemoryAlerts:
     def __init__(self) -> None:
         self.open: dict[str, str] = {}
 
-    async def raise_alert(self, key: str, kind: str, severity: Severity, message: str, **more: Any) -> None:
+    async def raise_alert(
+        self,
+        key: str,
+        kind: str,
+        severity: Severity,
+        message: str,
+        tenant_id: str | None = None,
+        job_type: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
         self.open[key] = message
 
     async def resolve(self, key: str) -> int:

@@ -6,14 +6,17 @@ What is counted or dated (topics, local events) stays with the rules: a model wo
 import logging
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 from temporalio import activity
 
 from activities.briefing.extractive import extract
+from activities.budget_warning import warn_of_budget
 from activities.model_calls import Attempt
 from activities.prompting import repairing
+from contracts.budgets import BudgetBook
 from contracts.errors import JobError, Rejected, Unavailable
 from contracts.generation_kinds import OtherUse
 from contracts.generation_ports import Answer, LiveTelling, Message, ModelProvider, Question, UsageBook
@@ -27,6 +30,7 @@ from contracts.news import (
     Statement,
     Story,
 )
+from contracts.ports import Alerts
 from contracts.values import WireModel, tenant_of
 
 log = logging.getLogger("spaces.news")
@@ -92,27 +96,38 @@ class ToldBriefing(WireModel):
 class ModelWriter:
     """A `BriefingWriter`. models: in the order in which they are asked; what calls take is in the book of usage"""
 
-    def __init__(self, models: Sequence[ModelProvider], usage: UsageBook, told: LiveTelling) -> None:
+    def __init__(
+        self, models: Sequence[ModelProvider], usage: UsageBook, told: LiveTelling, budgets: BudgetBook, alerts: Alerts
+    ) -> None:
         self._models = models
         self._usage = usage
         self._told = told
+        self._budgets = budgets
+        self._alerts = alerts
 
     async def write(self, material: ComposeInput) -> Briefing:
         """Return the briefing of the first model that gives a valid one; see `contracts.news_ports.BriefingWriter`.
 
         Raises:
-            Rejected: No model gave a valid one, and asking again would cost as much again.
+            Rejected: No model gave a valid one, and asking again would cost as much again; or the tenant's budget of
+                the day is spent, and none was asked.
             Unavailable: None answers now.
         """
         job_id = activity.info().workflow_id or ""
-        attempt = Attempt(job_id, tenant_of(job_id), OtherUse.NEWS_BRIEFING, self._usage, self._told)
+        tenant_id = tenant_of(job_id)
+        if spent := (await self._budgets.standing(tenant_id, datetime.now(UTC))).at(1):
+            msg = f"today's budget for models is spent ({spent})"
+            raise Rejected(msg)
+        attempt = Attempt(job_id, tenant_id, OtherUse.NEWS_BRIEFING, self._usage, self._told)
         await attempt.begin()
         failures: list[str] = []
         later = False
         for provider in self._models:
             if model := provider.model_for(OtherUse.NEWS_BRIEFING):
                 try:
-                    return await self._by(attempt, provider, model, tenant_of(job_id), material)
+                    written = await self._by(attempt, provider, model, tenant_id, material)
+                    await warn_of_budget(self._budgets, self._alerts, tenant_id)
+                    return written
                 except JobError as error:
                     log.info("%s wrote no briefing: %s", provider.name, type(error).__name__)
                     failures.append(f"{provider.name}: {error}")

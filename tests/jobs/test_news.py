@@ -13,6 +13,8 @@ from contracts.errors import Unavailable
 from contracts.jobs import JobHeader, JobStatus, RetryRequest
 from contracts.news import NewsInput, NewsResult
 from contracts.values import job_id
+from readmodel.alerts import AlertBook
+from readmodel.budgets import Budgets
 from readmodel.model_calls import ModelCalls
 from temporal.buffer import BufferedHistory
 from temporal.engine import TemporalEngine
@@ -225,17 +227,20 @@ async def test_a_daily_schedule_writes_briefings(api: Api, newsstand: Site, run_
     assert done["result"]["method"] == "extractive"
 
 
-async def test_a_model_writes_the_briefing_and_what_has_no_source_is_left_out(
+async def test_a_model_writes_the_briefing_while_the_budget_lasts_and_what_has_no_source_is_left_out(
     api: Api, newsstand: Site, run_news: RunNews, model_emulator: Emulator
 ) -> None:
     payload = SHOP | {"feeds": [newsstand.feed("garden.rss.xml")], "maxPages": 0}
     database, told = api.services.database, BufferedHistory(api.history)
 
     async with models_at(model_emulator.endpoint("reporter")) as models, told.running():
-        writer = ModelWriter(models, ModelCalls(database), told)
+        writer = ModelWriter(models, ModelCalls(database), told, Budgets(database), AlertBook(database))
         async with run_news(api.history, writer=writer):
             job = await api.http.post("/v1/jobs", json={"jobType": TYPE, "payload": payload})
             done = await ended(api, job.json()["id"])
+            await api.http.put("/v1/tenants/acme/limits", json={"aiTokensPerDay": 990})
+            job = await api.http.post("/v1/jobs", json={"jobType": TYPE, "payload": payload})
+            spent = (await ended(api, job.json()["id"]))["result"]
     used = await ModelCalls(database).of_job(done["id"])
 
     result = done["result"]
@@ -245,6 +250,8 @@ async def test_a_model_writes_the_briefing_and_what_has_no_source_is_left_out(
     assert result["competitors"] == []
     assert result["notes"]["leftOut"].startswith("2 statements")
     assert (used.calls, used.tokens) == (1, 990)
+    assert spent["method"] == "extractive"
+    assert spent["notes"]["method"] == "no model wrote it: today's budget for models is spent (990 of 990 tokens)"
 
 
 @pytest.mark.parametrize(

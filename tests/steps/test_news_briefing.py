@@ -17,6 +17,7 @@ from activities.briefing.words import sentences, telling_stems
 from activities.news import NewsActivities
 from adapters.news.languages import told_by
 from benchmarks.news_corpus import news_of
+from contracts.budgets import BudgetStanding
 from contracts.errors import Declined, Unavailable
 from contracts.fetching import FetchProblem
 from contracts.generation_ports import CallState, ModelCall
@@ -24,7 +25,7 @@ from contracts.generations import Used
 from contracts.history import JobChange
 from contracts.news import Article, Briefing, Cited, ComposeInput, Interests, Story
 from contracts.news_ports import Validators, Wanted, WebAnswer
-from tests.fakes import FakeModels, MemoryFeeds
+from tests.fakes import FakeModels, MemoryAlerts, MemoryFeeds
 
 NOON = datetime(2025, 3, 19, 12, tzinfo=UTC)
 TODAY = date(2025, 3, 19)
@@ -360,6 +361,13 @@ class MemoryBook:
         return Used()
 
 
+class Unlimited:
+    """A `BudgetBook` of tenants without budgets."""
+
+    async def standing(self, tenant_id: str, now: datetime) -> BudgetStanding:
+        return BudgetStanding(renewed_at=now)
+
+
 class Nobody:
     def put(self, change: JobChange) -> None:
         pass
@@ -371,7 +379,9 @@ async def written(
     """Return what the step makes of a model's answers to the day's stories; the first of them is about the drought."""
     models, book = FakeModels(), MemoryBook()
     models.answers = list(answers)
-    steps = NewsActivities(MemoryFeeds(), Web(), Reader(), ModelWriter([models], book, Nobody()))
+    steps = NewsActivities(
+        MemoryFeeds(), Web(), Reader(), ModelWriter([models], book, Nobody(), Unlimited(), MemoryAlerts())
+    )
     given = material(*DAY).model_copy(update={"attempts": attempts, **more})
     return await ActivityEnvironment().run(steps.compose, given), models, book
 
