@@ -18,13 +18,14 @@ from pydantic import ValidationError
 from api.context import Services
 from api.identity import Caller, Right
 from api.problems import REQUEST_ID, field_problems
-from api.service import Listed
 from api.statistics import SummaryView
+from contracts.alerts import Alert
 from contracts.errors import InvalidInput, JobError, Unauthorized, Unavailable
 from dashboard.frame import text
 from dashboard.fresh import Fresh
 from dashboard.guard import ROOT, SIGN_IN
 from dashboard.live import Live, Told
+from dashboard.parts.table import Row
 from dashboard.sessions import COOKIE, Sessions
 from readmodel.events import StoredEvent
 
@@ -44,7 +45,8 @@ class Desk:
     sessions: Sessions
     live: Live
     summaries: Fresh[SummaryView] = field(default_factory=lambda: Fresh(SUMMARY_SECONDS))
-    lists: Fresh[Listed] = field(default_factory=lambda: Fresh(LIST_SECONDS))
+    alerts: Fresh[Sequence[Alert]] = field(default_factory=lambda: Fresh(SUMMARY_SECONDS))
+    lists: Fresh[tuple[list[Row], str | None]] = field(default_factory=lambda: Fresh(LIST_SECONDS))
 
 
 class Tab:
@@ -85,6 +87,15 @@ class Tab:
         caller = await self.who()
         key = (caller.tenant_id, caller.scope, caller.may(Right.WORKERS_READ), caller.may(Right.JOBS_READ))
         return await self.desk.summaries.get(key, lambda: self.here.queue.get_summary(caller))
+
+    async def open_alerts(self, most: int) -> Sequence[Alert]:
+        """Return the newest alerts that nobody has dealt with, at most a second old, asked once for all like tabs."""
+        caller = await self.who()
+
+        async def ask() -> Sequence[Alert]:
+            return (await self.here.alert_desk.list(caller, most, acknowledged=False, resolved=False))[0]
+
+        return await self.desk.alerts.get((caller.key_id, caller.scope, most), ask)
 
     def follow(self, told: Told) -> None:
         """Call `told` with recorded events of jobs that this tab may see, for as long as it is open."""

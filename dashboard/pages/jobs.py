@@ -166,12 +166,15 @@ class JobsPage:
         listing = self._listing
         wanted, cursor, sort = listing.wanted, listing.cursors[-1], listing.search.sort
         key = ("jobs", caller.key_id, caller.scope, wanted, cursor, sort)
-        jobs, listing.following = await self._tab.desk.lists.get(
-            key, lambda: self._tab.here.queue.list_jobs(caller, wanted, ROWS, cursor, Detail.WORDS, sort)
-        )
-        self._table.show([job_row(job) for job in jobs])
+
+        async def ask() -> tuple[list[Row], str | None]:
+            jobs, following = await self._tab.here.queue.list_jobs(caller, wanted, ROWS, cursor, Detail.WORDS, sort)
+            return [job_row(job) for job in jobs], following
+
+        rows, listing.following = await self._tab.desk.lists.get(key, ask)
+        self._table.show(rows)
         first = sum(1 for _ in listing.cursors[:-1]) * ROWS
-        self._count.set_text(f"{first + 1:,} to {first + len(jobs):,}" if jobs else "")
+        self._count.set_text(f"{first + 1:,} to {first + len(rows):,}" if rows else "")
         able(self._back, len(listing.cursors) > 1)
         able(self._on, listing.following is not None)
 

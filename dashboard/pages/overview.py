@@ -222,8 +222,7 @@ def worker_words(now: SummaryView) -> str:
 
 async def looks_of(tab: Tab, now: SummaryView) -> list[Row]:
     """Return open alerts and the pauses in force."""
-    caller = await tab.who()
-    alerts, _ = await tab.here.alert_desk.list(caller, ALERTS_SHOWN, acknowledged=False, resolved=False)
+    alerts = await tab.open_alerts(ALERTS_SHOWN)
     pauses = [
         {
             "id": f"pause {pause.job_type} {pause.tenant_id}",

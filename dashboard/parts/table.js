@@ -105,12 +105,14 @@ export default {
     goesOn(row) {
       return this.below && Boolean(row.below || row[this.below.name].length);
     },
-    patch(changed) {
+    patch(changed, marked = true) {
       const byId = new Map(changed.map((row) => [row.id, row]));
       for (const row of this.rows) {
         const news = byId.get(row.id);
         if (!news) continue;
-        Object.assign(row, news, { fresh: false });
+        Object.assign(row, news);
+        if (!marked) continue;
+        row.fresh = false;
         requestAnimationFrame(() => (row.fresh = true));
       }
     },

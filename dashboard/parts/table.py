@@ -87,10 +87,15 @@ class Table(Element, component="table.js"):
         return self._props["rows"] or []
 
     def show(self, rows: Sequence[Row]) -> None:
-        """Show these rows; nothing is sent when they are the same."""
-        if rows != self._props["rows"]:
-            self._props["rows"] = list(rows)
-            self.update()
+        """Show these rows. What is sent is what has changed: nothing, some cells' rows, or all when others came."""
+        before, self._props["rows"] = self._props["rows"], list(rows)
+        if not before or [row["id"] for row in before] != [row["id"] for row in rows]:
+            if before != self._props["rows"]:
+                self.update()
+            return
+        changed = [dict.fromkeys(old) | new for old, new in zip(before, rows, strict=True) if old != new]
+        if changed:
+            self.run_method("patch", changed, False)
 
     def sorted_by(self, column: str, *, descending: bool) -> None:
         """Show by which column's `sort` the rows are sorted."""
@@ -99,9 +104,10 @@ class Table(Element, component="table.js"):
 
     def patch(self, changed: Sequence[Row]) -> None:
         """Change cells of rows that are shown, by the rows' ids, and mark them for a moment."""
-        known = {row["id"]: row for row in self.rows}
-        for row in changed:
-            known.get(row["id"], {}).update(row)
+        news = {row["id"]: row for row in changed}
+        self._props["rows"] = [
+            row | news.get(row["id"], {}) for row in self.rows
+        ]  # the rows may be other tabs' as well
         self.run_method("patch", list(changed))
 
     def unpick(self) -> None:
