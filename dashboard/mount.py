@@ -101,7 +101,7 @@ def _of(table: Mapping[type[JobError], AnswerT], error: JobError, otherwise: Ans
 _STATUS: Mapping[type[JobError], int] = {NotFound: 404, Forbidden: 403, Unavailable: 503}
 _WORDS: Mapping[type[JobError], tuple[str, str]] = {
     NotFound: ("Not found", "It may have been removed, or your key may not see it."),
-    Unavailable: ("Not reachable just now", "Jobs go on meanwhile. This page tries again by itself."),
+    Unavailable: ("Not reachable just now", "Accepted jobs are kept. This page tries again by itself."),
 }
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="#5b74f0">'
