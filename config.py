@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     retention_days_completed: int = Field(default=30, ge=1, le=36_500, description="how long completed jobs are kept")
     retention_days_cancelled: int = Field(default=30, ge=1, le=36_500, description="how long cancelled jobs are kept")
     retention_days_failed: int = Field(default=90, ge=1, le=36_500, description="how long failed jobs are kept")
+    retention_days_by_type: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = Field(
+        default={}, description="how long ended jobs of a type are kept, instead of what their status says"
+    )
     retention_days_files: int = Field(default=90, ge=1, le=36_500, description="how long unused files are kept")
     smtp_url: SecretStr | None = Field(default=None, description="smtp://user:password@host:587 or smtps://…")
     alert_email_to: str | None = Field(default=None, description="who is told of alerts; by comma")

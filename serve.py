@@ -124,7 +124,7 @@ async def _migrated(database: Database) -> bool:
 def shortest_kept(settings: Settings) -> timedelta:
     """Return how long ended jobs are kept at least, by the settings."""
     days = (settings.retention_days_completed, settings.retention_days_cancelled, settings.retention_days_failed)
-    return timedelta(days=min(days))
+    return timedelta(days=min(*days, *settings.retention_days_by_type.values()))
 
 
 async def _prepare_temporal(client: Client, kept: timedelta) -> None:

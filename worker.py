@@ -227,8 +227,21 @@ def upkeep_parts(
         UpkeepPart("jobs that wait for budgets", tick, renewal.turn),
         UpkeepPart("watch over abuse", WATCH_ABUSE_EVERY, AbuseRecord(database).watch),
         UpkeepPart("removal of old files", FILE_TURN, files.turn),
-        UpkeepPart("removal of what is old", SWEEP_EVERY, Retention(database, retention_days(settings)).sweep),
+        UpkeepPart("removal of what is old", SWEEP_EVERY, retention(database, settings).sweep),
     )
+
+
+def retention(database: Database, settings: Settings) -> Retention:
+    """Return what removes jobs that were kept long enough.
+
+    Raises:
+        SystemExit: A type that the settings name is none.
+    """
+    unknown = sorted(settings.retention_days_by_type.keys() - JOB_TYPES)
+    if unknown:
+        msg = f"SPACES_RETENTION_DAYS_BY_TYPE: no job type '{unknown[0]}'; there are {', '.join(JOB_TYPES)}"
+        raise SystemExit(msg)
+    return Retention(database, retention_days(settings), settings.retention_days_by_type)
 
 
 def retention_days(settings: Settings) -> dict[JobStatus, int]:

@@ -41,6 +41,7 @@ def _known_zone(name: str) -> str:
 
 
 HourOfDay = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Days = Annotated[int, Field(ge=1, le=3650, strict=True)]
 PerMinute = Annotated[int, Field(ge=1, le=60_000, strict=True)]
 
 
@@ -87,6 +88,9 @@ class TenantLimits(WireModel):
     quiet_hours: QuietHours | None = None
     retention_days: int | None = Field(
         default=None, ge=1, le=3650, strict=True, description="how long ended jobs are kept; null: as the platform says"
+    )
+    retention_days_by_type: dict[str, Days] = Field(
+        default_factory=dict, description="how long ended jobs of a type are kept, whatever is said of the others"
     )
 
     ai_tokens_per_day: int | None = Field(

@@ -31,6 +31,8 @@ ENDED = frozenset(status for status in JobStatus if status.ended)
 class EndedJobs:
     """Which ended jobs: of one status, that ended before an instant. None: of any type, of all tenants.
 
+    but: types that others decide about
+
     One that an open job waits for is never among them: its end and its result are still needed.
     """
 
@@ -38,6 +40,7 @@ class EndedJobs:
     before: datetime
     job_type: str | None = None
     tenant_id: str | None = None
+    but: tuple[str, ...] = ()
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yield what a job's row must fulfil."""
@@ -48,6 +51,8 @@ class EndedJobs:
             yield JobRow.job_type == self.job_type
         if self.tenant_id is not None:
             yield JobRow.tenant_id == self.tenant_id
+        if self.but:
+            yield JobRow.job_type.not_in(self.but)
         waiting = aliased(JobRow)
         waits = exists().where(JobDependencyRow.depends_on == JobRow.id, waiting.id == JobDependencyRow.job_id)
         yield ~waits.where(waiting.status.not_in([status.value for status in ENDED]))

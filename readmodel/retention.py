@@ -1,7 +1,8 @@
 """Retention: forgets what is old, a little at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select
@@ -32,6 +33,7 @@ from readmodel.tables import (
 
 DEFAULT_DAYS: Mapping[JobStatus, int] = {JobStatus.COMPLETED: 30, JobStatus.CANCELLED: 30, JobStatus.FAILED: 90}
 """How long ended jobs are kept. Dead ones wait for a person as long as it takes."""
+MOST_DAYS = 36_500
 AT_ONCE = 2_000
 """Jobs that one sweep removes at most."""
 
@@ -65,16 +67,25 @@ PROVIDER_EVENTS_KEPT = timedelta(days=90)
 
 _STRETCH = timedelta(minutes=30)
 """Minutes whose roll-ups are folded into their hour in one transaction."""
-_DAYS_OF_TENANT = "retentionDays"
 _STATUSES = tuple(sorted(ENDED))
 
 
 class Retention:
-    """Removes ended jobs and the service's own traces when they have been kept long enough."""
+    """Removes ended jobs and the service's own traces when they have been kept long enough.
 
-    def __init__(self, database: Database, days: Mapping[JobStatus, int] = DEFAULT_DAYS) -> None:
+    days, by_type: how long ended jobs are kept by their status, and of some types whatever their status is; what a
+    tenant's limits say of either comes before both
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        days: Mapping[JobStatus, int] = DEFAULT_DAYS,
+        by_type: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._database = database
         self._days = {status: kept for status, kept in days.items() if status in ENDED}
+        self._by_type = by_type
         self._cleaning = Cleaning(database)
         self._intake = Intake(database)
 
@@ -123,15 +134,26 @@ class Retention:
 
     async def _sweep_jobs(self, now: datetime, limit: int) -> int:
         """Go from tenant to tenant: each one's oldest jobs are one look into an index, however many others keep."""
-        own_days, removed = await self._days_of_tenants(), 0
+        limits, removed = await self._limits_of_tenants(), 0
         for tenant_id, *oldest in await self._oldest():
-            days = {**self._days, **own_days.get(tenant_id, {})}
+            own = limits.get(tenant_id, {})
             for status, accepted_at in zip(_STATUSES, oldest, strict=True):
-                before = now - timedelta(days=days[status]) if status in days else None
-                if before and accepted_at and accepted_at < before:
-                    which = EndedJobs(status, before, tenant_id=tenant_id)
-                    removed += (await self._cleaning.clean(which, limit - removed))[0]
+                for which in self._too_old(tenant_id, own, status, now):
+                    if accepted_at and accepted_at < which.before:
+                        removed += (await self._cleaning.clean(which, limit - removed))[0]
         return removed
+
+    def _too_old(self, tenant_id: str, own: Mapping[str, Any], status: JobStatus, now: datetime) -> Iterator[EndedJobs]:
+        """Yield which of a tenant's jobs of a status have been kept long enough: those of types apart, and the others.
+
+        own: the tenant's limits, as they were decided
+        """
+        general = _own_days(own.get("retentionDays")).get(status)
+        by_type = {**({} if general else self._by_type), **_sensible(own.get("retentionDaysByType"))}
+        for job_type, days in by_type.items():
+            yield EndedJobs(status, now - timedelta(days=days), job_type, tenant_id)
+        if days_kept := general or self._days.get(status):
+            yield EndedJobs(status, now - timedelta(days=days_kept), tenant_id=tenant_id, but=tuple(by_type))
 
     async def _oldest(self) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return each tenant with when the oldest of its jobs was accepted, by status; a few looks into an index."""
@@ -143,10 +165,10 @@ class Retention:
         async with self._database.read() as connection:
             return (await connection.execute(select(tenant_id, *columns).where(tenant_id.is_not(None)))).all()
 
-    async def _days_of_tenants(self) -> dict[str, dict[JobStatus, int]]:
+    async def _limits_of_tenants(self) -> dict[str, dict[str, Any]]:
         async with self._database.read() as connection:
             rows = (await connection.execute(select(TenantLimitsRow.tenant_id, TenantLimitsRow.limits))).all()
-        return {tenant_id: _own_days(limits.get(_DAYS_OF_TENANT)) for tenant_id, limits in rows}
+        return {tenant_id: limits for tenant_id, limits in rows}  # noqa: C416  rows are no pairs to mypy
 
     async def _sweep_hours(self, table: type[JobCountRow | JobDurationRow], before: datetime) -> int:
         async with self._database.write() as connection:
@@ -175,9 +197,12 @@ class Retention:
 
 
 def _own_days(said: Any) -> dict[JobStatus, int]:
-    """Return a tenant's own days by status; what is no sensible number of days does not count.
+    """Return a tenant's own days by status. said: one number for all ended jobs, or one by status. Any: from JSON"""
+    given = _sensible(said if isinstance(said, Mapping) else {status.value: said for status in ENDED})
+    return {status: days for status in ENDED if (days := given.get(status.value))}
 
-    said: one number for all ended jobs, or one by status. Any: from a JSON column
-    """
-    given = said if isinstance(said, Mapping) else {status.value: said for status in ENDED}
-    return {status: days for status in ENDED if type(days := given.get(status.value)) is int and 1 <= days <= 36_500}
+
+def _sensible(said: Any) -> dict[str, int]:
+    """Return the entries that are a sensible number of days. Any: from a JSON column"""
+    given = said.items() if isinstance(said, Mapping) else ()
+    return {name: days for name, days in given if type(days) is int and 1 <= days <= MOST_DAYS}

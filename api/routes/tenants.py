@@ -1,10 +1,12 @@
 """Tenants: what each may use, and what it used."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import Field, field_validator
+from pydantic.alias_generators import to_camel
 
 from api.context import Here, Who
 from api.identity import Right
@@ -123,10 +125,16 @@ async def _view(here: Here, tenant_id: str, decided: DecidedLimits) -> LimitsVie
 
 def _with_known_types(body: LimitsBody) -> LimitsBody:
     """Return the limits with the job types under their own names."""
-    rates = {}
-    for name, per_minute in body.execute_per_minute.items():
+    given = {"execute_per_minute": body.execute_per_minute, "retention_days_by_type": body.retention_days_by_type}
+    known = {field: _known_types(to_camel(field), by_type) for field, by_type in given.items() if by_type}
+    return body.model_copy(update=known) if known else body
+
+
+def _known_types(path: str, by_type: Mapping[str, int]) -> dict[str, int]:
+    known = {}
+    for name, number in by_type.items():
         try:
-            rates[job_type_named(name).name] = per_minute
+            known[job_type_named(name).name] = number
         except InvalidInput as error:
-            raise InvalidInput(str(error), ((f"executePerMinute.{name[:100]}", str(error)),)) from None
-    return body.model_copy(update={"execute_per_minute": rates}) if rates else body
+            raise InvalidInput(str(error), ((f"{path}.{name[:100]}", str(error)),)) from None
+    return known

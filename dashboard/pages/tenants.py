@@ -53,7 +53,7 @@ DAY_COLUMNS = (
     Column("cost", "AI cost, $", style="right wide"),
 )
 
-NOT_IN_THE_FORM = {"execute_per_minute", "quiet_hours", "retention_days"}
+NOT_IN_THE_FORM = {"execute_per_minute", "quiet_hours", "retention_days", "retention_days_by_type"}
 """Limits that stay as they are when the others are changed here."""
 
 

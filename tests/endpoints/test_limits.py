@@ -43,6 +43,7 @@ async def test_a_tenant_has_the_platforms_limits_until_others_are_decided(run_ap
         "dedicatedWorkers": None,
         "quietHours": None,
         "retentionDays": None,
+        "retentionDaysByType": {},
         "aiTokensPerDay": None,
         "aiCostMicrosPerDay": None,
         "updatedAt": None,

@@ -26,6 +26,7 @@ from readmodel.tables import (
     TenantLimitsRow,
 )
 from tests.projections.samples import NOON, make_header, tell
+from worker import retention as configured
 from worker import retention_days
 
 NOW = NOON
@@ -40,10 +41,17 @@ def retention(database: Database) -> Retention:
     return Retention(database)
 
 
-async def make(history: HistoryWriter, days: float, status: JobStatus, tenant_id: str = "acme") -> JobHeader:
+async def make(
+    history: HistoryWriter,
+    days: float,
+    status: JobStatus,
+    tenant_id: str = "acme",
+    job_type: str = "photo_processing",
+) -> JobHeader:
     """Write a job that came into a status so many days ago."""
     at = days_ago(days)
-    header = make_header(f"{status}-{days}", tenant_id=tenant_id, created_at=at - timedelta(seconds=1))
+    began = at - timedelta(seconds=1)
+    header = make_header(f"{status}-{days}", tenant_id=tenant_id, job_type=job_type, created_at=began)
     ended: dict[str, Any] = {"completed_at": at, "processed_at": at} if status.ended else {}
     await history.apply([tell(header, 0, header=header, status=status, at=at, **ended)])
     return header
@@ -129,6 +137,33 @@ async def test_a_tenant_may_have_days_of_its_own(
     await retention.sweep(NOW)
 
     assert set(await queries.standings([job.id for job in [*kept, *old, dead]])) == {job.id for job in [*kept, dead]}
+
+
+async def test_a_type_may_have_days_of_its_own_and_a_tenants_word_comes_first(
+    database: Database, history: HistoryWriter, queries: JobQueries
+) -> None:
+    await limit(database, "brief", {"retentionDays": 7})
+    await limit(database, "apart", {"retentionDays": 7, "retentionDaysByType": {"news_intelligence": 3}})
+    kept, old = [], []
+    for tenant_id, job_type, days in (
+        ("usual", "payment_processing", 365),
+        ("usual", "photo_processing", 30),
+        ("usual", "news_intelligence", 30),
+        ("brief", "payment_processing", 7),
+        ("apart", "payment_processing", 7),
+        ("apart", "news_intelligence", 3),
+    ):
+        kept.append(await make(history, days - 0.1, JobStatus.COMPLETED, tenant_id, job_type))
+        old.append(await make(history, days + 0.1, JobStatus.COMPLETED, tenant_id, job_type))
+
+    await Retention(database, by_type={"payment_processing": 365}).sweep(NOW)
+
+    assert set(await queries.standings([job.id for job in kept + old])) == {job.id for job in kept}
+
+
+def test_a_type_that_is_none_is_refused(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no job type 'payments'; there are"):
+        configured(database, Settings(data_dir=tmp_path, retention_days_by_type={"payments": 365}))
 
 
 async def test_a_sweep_is_bounded_and_the_next_one_goes_on(
