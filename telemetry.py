@@ -26,7 +26,8 @@ def set_up_logging(level: str, style: Literal["text", "json"]) -> None:
     handler.addFilter(_add_context)
     handler.setFormatter(_json() if style == "json" else _Text("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)
-    logging.getLogger("spaces").setLevel(level)
+    for ours in ("spaces", "temporalio.activity"):  # the second is `activity.logger`, of steps
+        logging.getLogger(ours).setLevel(level)
 
 
 class _Text(logging.Formatter):

@@ -23,7 +23,7 @@ class JobEvent(WireModel):
     at: Instant
     kind: str = Field(
         description="accepted, started, step_started, step_failed, step_completed, progress, dead, retried, "
-        "cancel_requested, held, released, dependency_ended, reprioritised, tokens, approval_requested, "
+        "cancel_requested, held, released, dependency_ended, reprioritised, tokens, log, approval_requested, "
         "approval_approved, approval_revision, completed, failed, cancelled, "
         "repaired"
     )

@@ -20,7 +20,11 @@ _TONES = {
     "started": "busy",
     "retried": "busy",
     "released": "busy",
+    "warning": "warn",
+    "error": "bad",
+    "critical": "bad",
 }
+"""By kind of event; the last three are levels of lines that steps log."""
 _WORDS = {"accepted": "Accepted", "started": "Started", "completed": "Completed", "cancelled": "Cancelled"}
 
 
@@ -45,7 +49,7 @@ def _told(events: Sequence[JobEvent]) -> list[dict[str, str | None]]:
         {
             "id": event.key,
             "at": instant(event.at),
-            "tone": _TONES.get(event.kind, ""),
+            "tone": _TONES.get(event.details.get("level", "") if event.kind == "log" else event.kind, ""),
             "text": words_of(event),
             "note": ", ".join(_notes(event)),
         }

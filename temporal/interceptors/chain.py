@@ -10,6 +10,7 @@ from contracts.ports import Holds
 from temporal.interceptors.errors import ErrorTranslator
 from temporal.interceptors.heartbeat import Heartbeater
 from temporal.interceptors.holds import StepHolder
+from temporal.interceptors.lines import LineTeller
 from temporal.interceptors.logs import StepLogger
 from temporal.interceptors.poison import PoisonGuard
 from temporal.interceptors.steps import StepTeller
@@ -37,6 +38,6 @@ class StepChain(Interceptor):
         chain: ActivityInboundInterceptor = Heartbeater(PoisonGuard(ErrorTranslator(next)))
         if self._observer is None:
             return chain
-        chain = StepTeller(chain, self._observer.sink, self._observer.worker)
+        chain = StepTeller(LineTeller(chain, self._observer.sink), self._observer.sink, self._observer.worker)
         chain = StepCounter(StepLogger(chain), self._observer.tally)
         return StepHolder(chain, self._observer.holds) if self._observer.holds else chain

@@ -9,15 +9,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 
 from contracts.errors import RateLimited, Unavailable
 from contracts.history import JobChange
 from contracts.jobs import DiscardRequest, JobHeader, JobInput, JobStatus, RetryRequest
 from contracts.photos import PhotoInput, PhotoRef, PhotoResult
+from contracts.ports import Fetched
 from contracts.values import job_id, upload_key
 from temporal.engine import TemporalEngine
-from tests.fakes import MemoryHistory, photo
+from temporal.interceptors.lines import MOST_LINES
+from tests.fakes import FakeFetcher, MemoryHistory, photo
 from tests.fixtures_queue import Providers, RunWorker
 from workflows.job import JobWorkflow
 from workflows.photos import PhotoWorkflow
@@ -60,6 +63,31 @@ async def until(history: MemoryHistory, wanted: Callable[[JobChange], bool]) -> 
                 if wanted(change):
                     return change
             await asyncio.sleep(0.02)
+
+
+async def test_what_a_step_logs_stands_among_the_jobs_events(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    class Talkative(FakeFetcher):
+        async def fetch(self, url: str) -> Fetched:
+            self.fetch_count[url] += 1
+            for number in range(MOST_LINES + 5):
+                activity.logger.warning("line %d of attempt %d", number, self.fetch_count[url])
+            if self.fetch_count[url] == 1:
+                raise Unavailable("down")
+            return Fetched(data=photo("shelf"))
+
+    history, providers.fetcher = MemoryHistory(), Talkative()
+    async with run_worker(history):
+        job = await start(client, (PhotoRef(url="https://a.example/1.jpg"),))
+        await job.result()
+    activity.logger.warning("a line of no step")
+
+    told = [event for change in history.changes for event in change.events if event.kind == "log"]
+    lines = [(event.attempt, event.message) for event in told if event.details["level"] == "warning"]
+    assert lines == [(n, f"line {i} of attempt {n}") for n in (1, 2) for i in range(MOST_LINES)]
+    assert len({event.key for event in told}) == len(told)
+    assert {event.step for event in told} == {"photos.fetch"}
 
 
 async def test_a_batch_gives_one_reading_per_photo_in_order(
