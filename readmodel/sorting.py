@@ -2,7 +2,7 @@
 
 A leg walks one index from where the page before it ended, so that no page costs more than another. That is why each
 status, and each priority, is a leg of its own, and why jobs without a figure come in a leg behind those that have it.
-One exception: under PostgreSQL's row security a page by wait or run walks the tenant's jobs of the pages before it, too.
+One exception: under PostgreSQL's row security a tenant's page by wait or run walks the pages before it, too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
