@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 
 from fastapi import FastAPI, Request
@@ -131,8 +132,11 @@ def install(app: FastAPI) -> None:
 
 def _methods_of(request: Request) -> list[str]:
     """Return what may be done with a path: the framework names the methods of one of its routes only."""
-    found = getattr(request.scope.get("route"), "path", None)
-    return sorted(method for method, path in map(str.split, ROUTES) if path == found)
+    methods: dict[str, list[str]] = defaultdict(list)
+    for method, path in map(str.split, ROUTES):
+        methods[path].append(method)
+    found = getattr(request.scope.get("route"), "path", "")
+    return sorted(methods.get(request.url.path) or methods.get(found, []))
 
 
 async def _refused(request: Request, error: Forbidden) -> None:

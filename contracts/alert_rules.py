@@ -46,10 +46,14 @@ class AlertRule(WireModel):
     kind: AlertKind
     enabled: bool = True
     severity: Severity = Severity.WARNING
-    threshold: float = Field(ge=0, description="an incident from this value on")
-    clear: float = Field(ge=0, description="over at this value or below; between the two an incident goes on")
-    for_seconds: float = Field(default=60, ge=0, le=86_400, description="how long it must last to be one")
-    clear_for_seconds: float = Field(default=300, ge=0, le=86_400, description="how long it must be over to be over")
+    threshold: float = Field(ge=0, strict=True, description="an incident from this value on")
+    clear: float = Field(
+        ge=0, strict=True, description="over at this value or below; between the two an incident goes on"
+    )
+    for_seconds: float = Field(default=60, ge=0, le=86_400, strict=True, description="how long it must last to be one")
+    clear_for_seconds: float = Field(
+        default=300, ge=0, le=86_400, strict=True, description="how long it must be over to be over"
+    )
     least_jobs: int = Field(default=0, ge=0, strict=True, description="shares and times of fewer jobs say nothing")
     job_types: tuple[str, ...] = Field(default=(), max_length=50, description="empty: all")
     thresholds: dict[str, float] = Field(default_factory=dict, max_length=50)

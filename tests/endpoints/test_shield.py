@@ -90,7 +90,8 @@ async def test_a_number_is_no_date(api: Api, path: str, name: str) -> None:
     assert all("2026-11-22" in answer.json()["errors"][0]["message"] for answer in answers)
 
 
-async def test_a_wrong_method_is_told_all_that_can_be_done(api: Api) -> None:
-    answer = await api.http.put("/v1/flows")
+@pytest.mark.parametrize(("path", "methods"), [("/v1/flows", "GET, POST"), ("/v1/jobs/bulk", "POST")])
+async def test_a_wrong_method_is_told_all_that_can_be_done(api: Api, path: str, methods: str) -> None:
+    answer = await api.http.put(path)
 
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
