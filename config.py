@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     retention_days_by_type: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = Field(
         default={}, description="how long ended jobs of a type are kept, instead of what their status says"
     )
-    retention_days_files: int = Field(default=90, ge=1, le=36_500, description="how long unused files are kept")
+    retention_days_files: int = Field(default=90, ge=31, le=36_500, description="how long unused files are kept")
     smtp_url: SecretStr | None = Field(default=None, description="smtp://user:password@host:587 or smtps://…")
     alert_email_to: str | None = Field(default=None, description="who is told of alerts; by comma")
     alert_email_from: str = Field(default="spaces-queue@localhost", description="sender of those e-mails")

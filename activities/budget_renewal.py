@@ -48,6 +48,7 @@ class BudgetRenewal:
                 with suppress(Conflict):  # it was decided meanwhile, or has ended
                     await self._jobs.decide_approval(asked.job_id, over)
                     told += 1
-            except Unavailable as error:  # one job's worker keeps no other job from going on
+            except Unavailable as error:  # this tenant's others would not be told either, and other tenants wait
                 log.warning("'%s' was not told that it may go on: %s", asked.job_id, error)
+                break
         return told

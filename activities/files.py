@@ -1,10 +1,17 @@
 """Files that no job names any more are removed, each tenant's once a day."""
 
+import logging
+import random
+import re
 from datetime import datetime, timedelta
 from zlib import crc32
 
+from contracts.errors import JobError
 from contracts.files import NAMED_WITHIN, LivingJobs, RecordedJobs
 from contracts.ports import BlobStore
+from contracts.values import TENANT_PATTERN
+
+log = logging.getLogger("spaces.files")
 
 TURN = timedelta(minutes=10)
 """Between two looks at which tenants' time of the day has come."""
@@ -12,6 +19,7 @@ AT_ONCE = 50_000
 """Files of a tenant that one sweep removes at most."""
 OURS = "system"
 """The folder of the queue's own jobs."""
+_TENANT = re.compile(TENANT_PATTERN)
 
 
 class FileUpkeep:
@@ -27,12 +35,20 @@ class FileUpkeep:
         """Sweep the tenants whose time of the day it is, and return how many files were removed.
 
         Raises:
-            Unavailable: The store, the database or Temporal did not answer; what was removed before stays removed.
+            Unavailable: The store did not answer.
         """
         slots = timedelta(days=1) // TURN
         today = int(now.timestamp() // TURN.total_seconds()) % slots
-        due = [name for name in await self._blobs.folders() if name != OURS and crc32(name.encode()) % slots == today]
-        return sum([await self.sweep(tenant_id, now) for tenant_id in due])
+        folders = [name for name in await self._blobs.folders() if name != OURS and _TENANT.match(name)]
+        due = [name for name in folders if crc32(name.encode()) % slots == today]
+        random.shuffle(due)  # a turn may be cut off: not always the same come last
+        removed = 0
+        for tenant_id in due:
+            try:
+                removed += await self.sweep(tenant_id, now)
+            except JobError as error:  # one tenant keeps no other's files
+                log.warning("old files of '%s' stay for another day: %s", tenant_id, error)
+        return removed
 
     async def sweep(self, tenant_id: str, now: datetime) -> int:
         """Remove a tenant's old files and return how many.
@@ -42,7 +58,7 @@ class FileUpkeep:
         the list is removed is gone; who names it then is told that it is not there.
 
         Raises:
-            Unavailable: As above.
+            Unavailable: The store, the database or Temporal did not answer; what was removed before stays removed.
         """
         before, oldest = now - self._kept, await self._record.oldest(tenant_id)
         if oldest is not None:

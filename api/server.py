@@ -9,7 +9,7 @@ import uvicorn
 class LeavingServer(uvicorn.Server):
     """A server that, told to stop, first lets go of those who wait for results.
 
-    leave: is called once, when no new connection is taken any more; requests then have `timeout_graceful_shutdown` left
+    leave: is called once, before connections are closed; requests then have `timeout_graceful_shutdown` left
     """
 
     def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
@@ -18,5 +18,7 @@ class LeavingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer those who wait, and stop."""
-        self._leave()
-        await super().shutdown(sockets)
+        try:
+            self._leave()
+        finally:
+            await super().shutdown(sockets)

@@ -1,6 +1,7 @@
 """Checks that the uploads which jobs name exist, for their tenant; old ones are put anew, see contracts/files.py."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from contracts.ports import BlobStore
 from contracts.values import upload_key
 
 CHECKS_AT_ONCE = 16
+RENEWED_AT_ONCE = 4
+"""Of one tenant: they may be large, and nobody waits for another's."""
 
 
 class UploadCheck:
@@ -19,7 +22,7 @@ class UploadCheck:
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
-        self._renewing = asyncio.Semaphore(1)
+        self._renewing: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(RENEWED_AT_ONCE))
 
     async def check(self, tenant_id: str, payload: JobPayload, known: dict[str, bool] | None = None) -> None:
         """Pass only when every upload that the payload names exists.
@@ -62,7 +65,7 @@ class UploadCheck:
         known |= zip(wanted, await asyncio.gather(*map(there, wanted)), strict=True)
 
     async def _put_anew(self, key: str) -> None:
-        """Make an old upload young: it is kept as long as what was put today. One at a time: they may be large."""
-        async with self._renewing:
+        """Make an old upload young: it is kept as long as what was put today."""
+        async with self._renewing[key.partition("/")[0]]:
             with suppress(NotFound):  # removed a moment ago: the job will say so
                 await self._blobs.put(key, await self._blobs.get(key))

@@ -80,7 +80,8 @@ class EndWatch:
         """Let go of all who wait, and of all who come: each is answered with its job as it stands now."""
         self._leaving = True
         for deadline in self._deadlines:
-            deadline.reschedule(asyncio.get_running_loop().time())
+            if not deadline.expired():  # whose time has just come is let go already
+                deadline.reschedule(asyncio.get_running_loop().time())
 
     async def outcome(self, caller: Caller, job: Job, within: timedelta) -> Job:
         """Return an accepted job as soon as it has ended or is dead, or as it stands when the time is up.

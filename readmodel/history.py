@@ -28,6 +28,7 @@ from readmodel.rows import (
     tag_values,
     wait_values,
 )
+from readmodel.scope import every_tenant
 from readmodel.tables import JobDependencyRow, JobEventRow, JobRow, JobTagRow, RemovedJobRow
 from readmodel.vault import Sealer
 
@@ -58,6 +59,10 @@ class HistoryWriter:
         """
         if not changes:
             return
+        with every_tenant("each change names its tenant, and an end is announced to the platform's endpoints too"):
+            await self._apply(changes)
+
+    async def _apply(self, changes: Sequence[JobChange]) -> None:
         sealer = await self._database.vault.sealer(tenant_of(change.job_id) for change in changes)
         async with self._database.write() as connection:
             after: dict[int, JobStatus | None] = {}

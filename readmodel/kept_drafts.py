@@ -1,7 +1,7 @@
 """Texts and pictures of models that are given again for the very same order; sealed, each for its tenant."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -11,6 +11,9 @@ from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.rows import insert_into
 from readmodel.tables import KeptDraftRow
+
+DRAFTS_KEPT = timedelta(days=30)
+"""How long a text or picture is given again for the very same order; files rely on it, see contracts/files.py."""
 
 
 class KeptDrafts:
@@ -43,7 +46,8 @@ class KeptDrafts:
 
     async def _find(self, tenant_id: str, key: str, place: str) -> str | None:
         async with self._database.read() as connection:
-            sealed = await connection.scalar(select(KeptDraftRow.draft).where(KeptDraftRow.id == key))
+            young = KeptDraftRow.created_at >= self._clock() - DRAFTS_KEPT
+            sealed = await connection.scalar(select(KeptDraftRow.draft).where(KeptDraftRow.id == key, young))
         try:
             return None if sealed is None else await self._database.vault.open(tenant_id, place, sealed)
         except NotFound:  # of another tenant, or its key was destroyed

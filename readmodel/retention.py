@@ -12,6 +12,7 @@ from contracts.jobs import JobStatus
 from readmodel.cleaning import ENDED, Cleaning, EndedJobs
 from readmodel.database import Database
 from readmodel.intake import Intake
+from readmodel.kept_drafts import DRAFTS_KEPT
 from readmodel.rollups import Grain, fold_minutes
 from readmodel.tables import (
     LIVE_TEXT,
@@ -50,8 +51,6 @@ LIVE_TEXT_KEPT = timedelta(hours=1)
 """Pieces of a text as it was written: who follows the job has read them, and the whole text is in its result."""
 PIECES_AT_ONCE = 10
 """Times as many pieces as other rows go in one sweep: a text has dozens."""
-DRAFTS_KEPT = timedelta(days=30)
-"""Texts that are given again for the very same order."""
 FEEDS_KEPT = timedelta(days=45)
 """Longer than a briefing can look back, since a feed was read last."""
 TURNS_KEPT = timedelta(days=1)

@@ -112,7 +112,8 @@ def _usable(connection: Connection, role: str) -> bool:
 
 _STATE = text(
     "SELECT c.relname AS name, c.relrowsecurity AS secured, "
-    "has_table_privilege(to_regrole(:role), c.oid, 'SELECT') AS readable, "
+    "ARRAY(SELECT may FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS may "
+    "WHERE has_table_privilege(to_regrole(:role), c.oid, may)) AS granted, "
     "ARRAY(SELECT polname::text FROM pg_policy WHERE polrelid = c.oid) AS policies "
     "FROM pg_class c WHERE c.relnamespace = to_regnamespace(:schema) AND c.relkind = 'r'"
 )
@@ -128,8 +129,9 @@ def _missing(connection: Connection, role: str) -> Iterator[str]:
 
 def _missing_of(table: Table, state: Row[Any], role: str) -> Iterator[str]:
     may = NO_TENANT.get(table.name, "SELECT, INSERT, UPDATE, DELETE")
-    if may and not state.readable:
-        yield f"GRANT {may} ON {table.name} TO {role}"
+    if set(filter(None, may.split(", "))) != set(state.granted):
+        yield f"REVOKE ALL ON {table.name} FROM {role}"
+        yield f"GRANT {may} ON {table.name} TO {role}" if may else "SELECT 1"
     wanted = rules(table, role)
     yield from (f"DROP POLICY {name} ON {table.name}" for name in state.policies if name not in wanted)
     for name, rule in wanted.items():

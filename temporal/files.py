@@ -24,13 +24,16 @@ class LivingJobsInTemporal:
         self._schedules = JobSchedules(client)
 
     async def may_need_files(self, tenant_id: str, before: datetime) -> bool:
-        """Tell whether a job that began before then has not ended, or a schedule's jobs would name files.
+        """Tell whether a job that may name old files has not ended, or a schedule's jobs would name files.
+
+        That is a job that began before then, or one of a schedule: its files are as old as the schedule, and that may
+        have been changed or removed since.
 
         Raises:
             Unavailable: Temporal did not answer.
         """
-        began = f"StartTime < '{before.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
-        living = f"{TENANT_ID.name} = '{tenant_id}' AND ExecutionStatus = 'Running' AND {began}"
+        old = f"(StartTime < '{before.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}' OR TemporalScheduledById IS NOT NULL)"
+        living = f"{TENANT_ID.name} = '{tenant_id}' AND ExecutionStatus = 'Running' AND {old}"
         found = await answer(self._client.count_workflows(living))
         return bool(found.count) or await self._scheduled(tenant_id)
 

@@ -83,15 +83,22 @@ class JobWorkflow:
         return await teller.completed(result, self._dependencies.tell)
 
     async def step(
-        self, method: Callable[[Any, ArgumentT], Awaitable[ResultT]], argument: ArgumentT, policy: StepPolicy
+        self,
+        method: Callable[[Any, ArgumentT], Awaitable[ResultT]],
+        argument: ArgumentT,
+        policy: StepPolicy,
+        *,
+        needed: bool = True,
     ) -> ResultT:
         """Run one step until it succeeds, is rejected, or an operator discards the job.
 
         When its attempts are used up the step waits for an operator's retry; other steps of the job go on. While the
         tenant is paused it waits for its release, and no attempt is spent.
 
+        needed: False for a step that the job can do without: it waits for nobody when its attempts are used up
+
         Raises:
-            ActivityError: The step was rejected: asking again changes nothing.
+            ActivityError: The step was rejected: asking again changes nothing. Or it failed, and is not needed.
             ApplicationError: An operator discarded the job.
         """
         if self._memory.knows(method, argument):
@@ -109,6 +116,8 @@ class JobWorkflow:
                     spent += spent_attempts(error)
                     self._still.hold(failure)
                     continue
+                if not needed:
+                    raise
             else:
                 self._memory.keep(method, argument, result)
                 return result

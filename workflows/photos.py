@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.photos import PhotoActivities
@@ -68,7 +69,12 @@ class PhotoWorkflow(JobWorkflow):
             cache=batch.vision.cache,
             attempts=min(SHOWN_AGAIN, self._header.max_attempts),
         )
-        return await self.step(PhotoActivities.see, step, MODEL_CALL)
+        try:
+            return await self.step(PhotoActivities.see, step, MODEL_CALL, needed=False)
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            return Sight(problem="showing it to a model failed")
 
     async def _found(self, batch: PhotoInput, photos: Sequence[PhotoReading]) -> Sequence[Finding] | None:
         """Return what the labels on the photos were found to be; None when no products were given."""

@@ -17,6 +17,7 @@ from contracts.history import JobChange
 from contracts.jobs import DiscardRequest, JobHeader, JobInput, JobStatus, RetryRequest
 from contracts.photos import PhotoInput, PhotoRef, PhotoResult
 from contracts.ports import Fetched
+from contracts.seeing import VisionWish
 from contracts.values import job_id, upload_key
 from temporal.engine import TemporalEngine
 from temporal.interceptors.lines import MOST_LINES
@@ -345,3 +346,19 @@ async def test_a_cancel_in_the_moment_of_the_end_leaves_record_and_temporal_agre
     assert live is not None
     assert live.ended
     assert live.status is history.changes[-1].status
+
+
+async def test_a_step_that_shows_a_photo_to_a_model_and_breaks_costs_the_job_nothing(
+    client: Client, providers: Providers, run_worker: RunWorker
+) -> None:
+    providers.seer.answers["shelf"] = [RuntimeError("a defect, or a lost worker")]
+    photos = await upload(providers, "shelf")
+
+    async with run_worker(MemoryHistory()):
+        job = await start(client, photos, max_attempts=1, vision=VisionWish(photos="all"))
+        result = await job.result()
+
+    assert providers.seer.shown == ["shelf"]
+    assert result.photos[0].analysis is not None
+    assert result.vision is not None
+    assert result.vision.problems == ("showing it to a model failed",)

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ from readmodel.columns import UtcInstant
 from readmodel.database import Database
 from readmodel.row_security import NO_TENANT, rules
 from readmodel.scope import UnscopedQuery, every_tenant, narrow_to
-from readmodel.tables import Base, PauseRow
+from readmodel.tables import SCHEMA, Base, PauseRow
 from tests.fixtures_postgres import PostgresServer
 
 pytestmark = pytest.mark.postgres
@@ -85,14 +85,22 @@ def sample(column: Column[Any], tenant_id: str, number: int) -> object:
     return f"{tenant_id}:{number}"
 
 
+@contextmanager
+def ours() -> Iterator[None]:
+    """Act for our tenant inside the block, and for nobody in particular after it."""
+    with every_tenant("what was in force before is in force after it"):
+        narrow_to(OURS)
+        yield
+
+
 @asynccontextmanager
 async def tried(database: Database) -> AsyncIterator[AsyncConnection]:
     """Give a connection of our tenant whose changes are undone."""
-    narrow_to(OURS)
-    async with database.write() as connection:
-        attempt = await connection.begin_nested()
-        yield connection
-        await attempt.rollback()
+    with ours():
+        async with database.write() as connection:
+            attempt = await connection.begin_nested()
+            yield connection
+            await attempt.rollback()
 
 
 async def test_a_query_without_any_condition_finds_the_tenants_own_rows_only(filled: Database) -> None:
@@ -201,11 +209,31 @@ async def test_a_user_who_may_make_roles_is_enough_and_another_is_told_what_to_h
     if made:
         await database.migrate()
         await database.migrate()
-        narrow_to(OURS)
-        async with database.read() as connection:
-            assert await connection.scalar(text("SELECT current_user")) == f"spaces_queue_tenant_of_{user}"
+        with ours():
+            async with database.read() as connection:
+                assert await connection.scalar(text("SELECT current_user")) == f"spaces_queue_tenant_of_{user}"
     else:
         with pytest.raises(RuntimeError, match=f'GRANT "spaces_queue_tenant_of_{user}" TO "{user}"'):
             await database.migrate()
+    await database.close()
+    await postgres_server.drop_database(name)
+
+
+@pytest.mark.parametrize(
+    "damage", ["REVOKE INSERT ON {schema}.jobs FROM {role}", "GRANT DELETE ON {schema}.workers TO {role}"]
+)
+async def test_an_upgrade_puts_grants_right(
+    postgres_server: PostgresServer, postgres_template: str, damage: str
+) -> None:
+    name = await postgres_server.create_database(postgres_template)
+    database = Database(postgres_server.url(name))
+    await postgres_server.run(damage.format(schema=SCHEMA, role=f"{SCHEMA}_tenant_of_postgres"), name)
+
+    await database.migrate()
+
+    with ours():
+        async with database.read() as connection:
+            assert await connection.scalar(text("SELECT has_table_privilege('jobs', 'INSERT')"))
+            assert not await connection.scalar(text("SELECT has_table_privilege('workers', 'DELETE')"))
     await database.close()
     await postgres_server.drop_database(name)

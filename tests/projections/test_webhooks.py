@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from contracts.jobs import JobStatus
+from contracts.values import PLATFORM
 from contracts.webhooks import ENDS, DeliveryStatus, Outcome, WebhookAnswer, WebhookEvent, outcome
 from readmodel.alerts import AlertBook
 from readmodel.columns import utc_now
@@ -17,6 +18,7 @@ from readmodel.deliveries import Deliveries
 from readmodel.erasure import Erasure
 from readmodel.history import HistoryWriter
 from readmodel.retention import Retention
+from readmodel.scope import every_tenant, narrow_to
 from readmodel.tables import WebhookDeliveryRow
 from readmodel.webhooks import Webhook, Webhooks, new_secret
 from tests.projections.samples import NOON, OUT_OF_TIME, accepted, at, full_header, make_header, tell
@@ -358,3 +360,16 @@ async def test_the_repair_of_a_lost_end_tells_it(
     await history.apply([tell(header, 60, "repaired", status=JobStatus.CANCELLED, header=header)])
 
     assert await told(database) == [("wh_1", "job.cancelled", header.id)]
+
+
+async def test_the_platforms_endpoints_hear_of_an_end_that_a_tenants_request_records(
+    database: Database, webhooks: Webhooks, history: HistoryWriter
+) -> None:
+    await made(webhooks, "wh_all", PLATFORM)
+    header = make_header("repaired")
+
+    with every_tenant("what was in force before is in force after it"):
+        narrow_to(header.tenant_id)
+        await history.apply([tell(header, 0, header=header, status=JobStatus.COMPLETED, completed_at=at(0))])
+
+    assert await told(database) == [("wh_all", "job.completed", header.id)]
