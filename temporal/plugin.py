@@ -3,11 +3,7 @@
 import dataclasses
 
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import (
-    DataConverter,
-    DefaultFailureConverterWithEncodedAttributes,
-    ExternalStorage,
-)
+from temporalio.converter import DataConverter, ExternalStorage
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -15,6 +11,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from contracts.keys import TenantKeys
 from contracts.ports import BlobStore
 from temporal.codec import TenantCodec
+from temporal.failures import BoundedFailures, SealedBoundedFailures
 from temporal.interceptors.chain import StepChain, StepObserver
 from temporal.large_payloads import THRESHOLD_BYTES, BlobPayloadDriver
 
@@ -44,12 +41,12 @@ def queue_plugin(
 def data_converter(blobs: BlobStore, keys: TenantKeys | None = None) -> DataConverter:
     """Return how values become Temporal payloads. They are encrypted first: the object store gets ciphertext."""
     storage = ExternalStorage(drivers=[BlobPayloadDriver(blobs)], payload_size_threshold=THRESHOLD_BYTES)
-    plain = dataclasses.replace(pydantic_data_converter, external_storage=storage)
+    plain = dataclasses.replace(
+        pydantic_data_converter, external_storage=storage, failure_converter_class=BoundedFailures
+    )
     if keys is None:
         return plain
-    return dataclasses.replace(
-        plain, payload_codec=TenantCodec(keys), failure_converter_class=DefaultFailureConverterWithEncodedAttributes
-    )
+    return dataclasses.replace(plain, payload_codec=TenantCodec(keys), failure_converter_class=SealedBoundedFailures)
 
 
 def _past_the_sandbox(runner: WorkflowRunner | None) -> WorkflowRunner:

@@ -12,6 +12,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 from contracts.errors import Declined, JobError, NotConfigured, OutcomeUnknown, Parked, Rejected, Unavailable
 from contracts.explanations import Code
 from contracts.failures import HELD
+from temporal.failures import MOST_WORDS, shortened
 
 SPREAD = 0.25
 """Waits differ by up to this share, so that steps that failed together do not come back together."""
@@ -37,7 +38,7 @@ def translate(error: Exception, wait: timedelta | None = None) -> ApplicationErr
     """Return the form Temporal acts on: not retried when asking again is no use, else retried after `wait`."""
     code = error.code if isinstance(error, Declined) else None
     return ApplicationError(
-        str(error),
+        shortened(str(error), MOST_WORDS),
         *([code] if code else []),
         type=type(error).__name__,
         non_retryable=isinstance(error, Rejected | OutcomeUnknown | NotConfigured),
