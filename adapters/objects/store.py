@@ -7,7 +7,7 @@ A message never carries what the store answered: S3 repeats keys, tokens and acc
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 from contracts.errors import InvalidInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ObjectStore as Driver
 
 _KEY = re.compile(r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$")
@@ -105,17 +106,7 @@ class ObjectStore:
             InvalidInput: Not an object key.
             Unavailable: The store did not answer; what was removed before stays removed.
         """
-        _check(folder)
-        removed = 0
-        with _translated(folder):
-            async for page in obstore.list(self._driver, prefix=f"{folder}/", chunk_size=_PAGE):
-                keys = [found["path"] for found in page if found["last_modified"] < before]
-                if keys:
-                    await obstore.delete_async(self._driver, keys)
-                removed += len(keys)
-                if removed >= limit:
-                    break
-        return removed
+        return await self._delete(folder, lambda found: found["last_modified"] < before, limit)
 
     async def delete(self, key: str) -> None:
         """Remove the key; nothing happens when it is not there.
@@ -135,13 +126,18 @@ class ObjectStore:
             InvalidInput: Not an object key.
             Unavailable: The store did not answer; what was removed before stays removed.
         """
+        return await self._delete(folder, lambda _: True)
+
+    async def _delete(self, folder: str, unwanted: Callable[["ObjectMeta"], bool], limit: int | None = None) -> int:
         _check(folder)
         removed = 0
         with _translated(folder):
-            async for page in obstore.list(self._driver, prefix=f"{folder}/"):
-                keys = [found["path"] for found in page]
-                await obstore.delete_async(self._driver, keys)
+            async for page in obstore.list(self._driver, prefix=f"{folder}/", chunk_size=_PAGE):
+                if keys := [found["path"] for found in page if unwanted(found)]:
+                    await obstore.delete_async(self._driver, keys)
                 removed += len(keys)
+                if limit is not None and removed >= limit:
+                    break
         return removed
 
     async def ping(self) -> None:
