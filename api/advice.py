@@ -175,16 +175,24 @@ def _judged(job_type: str, weeks: Mapping[int, Line]) -> list[Degradation]:
     return found
 
 
+FIGURES = {
+    "processingTimeP95": "the 95th percentile of the time of work",
+    "waitTimeP95": "the 95th percentile of waiting",
+    "failureRate": "the share of failures",
+}
+
+
 def _against(job_type: str, figure: str, value: float, band: Sequence[float]) -> Degradation:
+    said = f"{FIGURES[figure]} of {job_type} is {_shown(figure, value)}"
     if len(band) < WEEKS_NEEDED:
         low = high = None
         verdict = "unknown"
-        words = f"{figure} of {job_type} is {_shown(figure, value)}; what is usual is not known yet"
+        words = f"{said}; what is usual is not known yet"
     else:
         low, high = min(band), max(band)
         verdict = "worse" if value > high * (1 + SLACK) else "better" if value < low * (1 - SLACK) else "usual"
         usual = f"{_shown(figure, low)} to {_shown(figure, high)}"
-        words = f"{figure} of {job_type} is {_shown(figure, value)}; in {len(band)} weeks before it was {usual}"
+        words = f"{said}; in {len(band)} weeks before it was {usual}"
     return Degradation.model_validate(
         {
             "job_type": job_type,

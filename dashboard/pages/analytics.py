@@ -1,7 +1,7 @@
 """Analytics: what ended over time, what has become worse than usual, and what could be saved."""
 
+import re
 from collections.abc import Sequence
-from typing import Any
 
 from nicegui import ui
 
@@ -11,7 +11,7 @@ from dashboard.frame import box, card, head, link
 from dashboard.pages.charts import ended_over_time
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.tab import Tab
-from dashboard.words import ROOT, percent, said
+from dashboard.words import ROOT, jobs_link, percent, plain, said
 from readmodel.analytics import Bucket
 
 SPANS = {Bucket.HOUR: "by hour, 2 days", Bucket.DAY: "by day, 30 days", Bucket.WEEK: "by week, half a year"}
@@ -27,7 +27,7 @@ WORSE_COLUMNS = (
     Column("band", "Usual band", style="right"),
     Column("words", "", style="wide"),
 )
-ADVICE_COLUMNS = (Column("words", "What"), Column("numbers", "Rests on", style="wide"))
+ADVICE_COLUMNS = (Column("words", "What"), Column("numbers", "Rests on", "link", "wide"))
 COST_COLUMNS = (
     Column("type", "Type"),
     Column("jobs", "Jobs", "number"),
@@ -75,7 +75,8 @@ async def build(tab: Tab) -> None:
 
     async def refresh() -> None:
         caller, span, here = await tab.who(), asked_span(bucket, None, None), tab.here
-        chart.options.update(ended_over_time((await here.analytics.volume(caller, span)).items))
+        volume = await here.analytics.volume(caller, span)
+        chart.options.update(ended_over_time(volume.items, (volume.from_, volume.to)))
         chart.update()
         costs.show(cost_rows((await here.analytics.costs(caller, span)).items))
         tenants.show([tenant_row(each) for each in (await here.analytics.tenants(caller, span)).totals[:MOST]])
@@ -100,7 +101,7 @@ def _worse_row(each: Degradation) -> Row:
         "verdict": each.verdict,
         "value": shown(each.value),
         "band": band,
-        "words": each.words,
+        "words": plain(each.words),
     }
 
 
@@ -114,8 +115,22 @@ def _span(milliseconds: float) -> str:
 
 
 def _advice_row(number: int, each: Advice) -> Row:
-    numbers: Sequence[tuple[str, Any]] = list(each.numbers.items())
-    return {"id": str(number), "words": each.words, "numbers": ", ".join(f"{name} {value}" for name, value in numbers)}
+    numbers = {name: value for name, value in each.numbers.items() if name != "fingerprint"}
+    group = each.numbers.get("fingerprint")
+    words = ", ".join(
+        f"{in_words(name)} {value:,.10g}" if isinstance(value, float) else f"{in_words(name)} {value}"
+        for name, value in numbers.items()
+    )
+    return {
+        "id": str(number),
+        "words": plain(each.words),
+        "numbers": {"text": words, "href": jobs_link(f"fingerprint:{group}")} if group else {"text": words},
+    }
+
+
+def in_words(name: str) -> str:
+    """Return a name of the wire as words: costDollars is cost dollars."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
 
 
 def cost_rows(lines: Sequence[CostLine]) -> list[Row]:

@@ -24,8 +24,8 @@ def ended_per_minute(minutes: Sequence[MinuteView]) -> Options:
     return _stacked(at, done, [minute.failed for minute in minutes], [minute.cancelled for minute in minutes])
 
 
-def ended_over_time(lines: Sequence[VolumeLine]) -> Options:
-    """Return the same bars for longer stretches of time."""
+def ended_over_time(lines: Sequence[VolumeLine], within: tuple[datetime, datetime] | None = None) -> Options:
+    """Return the same bars for longer stretches of time; within: what is shown, also where nothing ended."""
     at = sorted({line.at for line in lines})
     places = {each: place for place, each in enumerate(at)}
     done: dict[str, list[int]] = {}
@@ -35,7 +35,10 @@ def ended_over_time(lines: Sequence[VolumeLine]) -> Options:
         done.setdefault(line.job_type, [0] * len(at))[place] += line.completed
         failed[place] += line.failed
         cancelled[place] += line.cancelled
-    return _stacked(at, done, failed, cancelled)
+    options = _stacked(at, done, failed, cancelled)
+    if within:
+        options["xAxis"] |= {"min": instant(within[0]), "max": instant(within[1])}
+    return options
 
 
 def _stacked(

@@ -164,6 +164,7 @@ async def test_no_role_reaches_another_tenants_things_on_any_route(schedules_rea
 
     assert wrong == []
     assert cells == 2 * len(ROLES) * len(owned)
+    print(f"things of another tenant: {cells} cells ({len(owned)} routes x {len(ROLES)} roles x there or nowhere)")
     assert len(owned) > 20
     async with api.with_key(ADMIN_KEY, **{"X-Tenant-Id": FOREIGN}) as theirs:
         left = {kind: await theirs.get(f"/v1/{kind}") for kind in things if kind not in {"tenants", "pii"}}
@@ -233,6 +234,7 @@ async def test_no_role_names_another_tenant_on_any_route(schedules_ready: None, 
 
     assert wrong == []
     assert cells > len(ROLES) * len(routes)
+    print(f"another tenant named: {cells} cells ({len(routes)} routes x {len(ROLES)} roles, by header and by name)")
 
 
 async def test_in_a_bulk_request_each_job_of_another_tenant_is_refused(api: Api) -> None:
@@ -255,6 +257,7 @@ async def test_without_a_valid_key_no_route_answers_but_those_for_everybody(api:
                 wrong.append((route.name, answer.status_code))
 
     assert wrong == []
+    print(f"no valid key ({key!r}): {len(routes)} routes")
 
 
 def test_a_route_without_a_declared_right_cannot_be_served() -> None:
