@@ -24,13 +24,13 @@ DELAY_SECONDS = 5
 """Jobs are submitted so long before they are due, so that their rows are on the screen when they change."""
 FIRST_SIGHT = {
     "/": ".tile-value",
-    "/jobs": "tbody tr",
+    "/jobs": "tbody tr, .empty-title",
     "/jobs?q=status:dead": "tbody tr, .empty-title",
     "/dead-letters": "tbody tr, .empty-title",
     "/queues": ".tile-value",
-    "/jobs?q=sort:-processingTime": "tbody tr",
-    "/tenants": "tbody tr",
-    "/analytics": "[aria-label=Tenants] tbody tr",
+    "/jobs?q=sort:-processingTime": "tbody tr, .empty-title",
+    "/tenants": "tbody tr, .empty-title",
+    "/analytics": "[aria-label=Tenants] tbody tr, .empty-title",
 }
 _WATCH = """() => {
   window.seen = [];
