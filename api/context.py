@@ -23,7 +23,7 @@ from api.explain import Explainer
 from api.feed import Feed, OpenStreams
 from api.flows import FlowDesk
 from api.identity import Authenticator, Caller, act_for
-from api.key_first import secret_of
+from api.key_first import CALLER, secret_of
 from api.payments import PaymentDesk
 from api.persons import PersonDesk
 from api.problems import REQUEST_ID
@@ -127,7 +127,7 @@ async def caller(
 
     From here on the request's transactions touch only what this caller sees.
     """
-    known = await services(request).authenticator.caller(secret_of(request.headers), None)
+    known = request.scope.get(CALLER) or await services(request).authenticator.caller(secret_of(request.headers), None)
     address = request.client.host if request.client else None
     known = act_for(replace(known, address=address, request_id=request.scope.get(REQUEST_ID)))
     request.state.caller = known

@@ -7,8 +7,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.access import PUBLIC, ROUTES
 from api.identity import Authenticator
 from api.problems import answer_of
-from contracts.errors import Unauthorized, Unavailable
+from contracts.errors import JobError
 
+CALLER = "spaces.caller"
+"""Where in a request's scope its caller is, when it is known already."""
 _WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 _FOR_ALL = {name for name, right in ROUTES.items() if right is PUBLIC}
 
@@ -22,7 +24,7 @@ def secret_of(headers: Headers) -> str | None:
 class KeyFirst:
     """Answers 401 before a body is read: taking 32 MiB in and looking through them costs a second and more.
 
-    While the database is away a key may not be known; then the route decides.
+    Who asks goes with the request, so that nobody looks twice; see `api.context.caller`.
     """
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
@@ -33,12 +35,10 @@ class KeyFirst:
         """Pass the request on, or refuse it."""
         if _needs_key(scope):
             try:
-                await self._authenticator.caller(secret_of(Headers(scope=scope)), None)
-            except Unauthorized as error:
+                scope[CALLER] = await self._authenticator.caller(secret_of(Headers(scope=scope)), None)
+            except JobError as error:
                 await answer_of(error)(scope, receive, send)
                 return
-            except Unavailable:
-                pass
         await self._app(scope, receive, send)
 
 
