@@ -5,7 +5,6 @@ limit": nobody could see why a step is tried again. What is told is the error's 
 of what it came from; the whole trace is in the worker's log.
 """
 
-from itertools import islice
 from traceback import walk_tb
 from types import TracebackType
 
@@ -63,8 +62,7 @@ def _before(error: BaseException) -> BaseException | None:
 
 def innermost(trace: TracebackType | None) -> TracebackType | None:
     """Return the end of a trace, where it was raised."""
-    frames = sum(1 for _ in walk_tb(trace))
-    for _ in islice(range(frames), max(0, frames - FRAMES)):
+    for _ in range(sum(1 for _ in walk_tb(trace)) - FRAMES):
         trace = trace.tb_next if trace else None
     return trace
 

@@ -13,10 +13,9 @@ from typing import Any
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from contracts.history import JobChange, JobEvent
-from contracts.values import job_type_of, tenant_of
+from contracts.history import JobChange
 from temporal.interceptors.step import StepInterceptor
-from temporal.interceptors.steps import step_key
+from temporal.interceptors.steps import change_of, step_event
 
 MOST_LINES = 100
 """Of one attempt of a step; whoever logs in a loop finds the rest in the worker's own log."""
@@ -45,7 +44,10 @@ class _Lines(logging.Handler):
         attempt = _attempt.get()
         if attempt is not None and attempt.lines < MOST_LINES:
             attempt.lines += 1
-            attempt.sink(_change(attempt, record))
+            try:
+                attempt.sink(_change(attempt, record))
+            except Exception:  # noqa: BLE001  no line fails a step, however it is made: logging's rule for handlers
+                self.handleError(record)
 
 
 _LINES = _Lines(logging.INFO)
@@ -71,15 +73,7 @@ class LineTeller(StepInterceptor):
 
 
 def _change(attempt: _Attempt, record: logging.LogRecord) -> JobChange:
-    info, at = attempt.info, datetime.fromtimestamp(record.created, UTC)
-    job_id = str(info.workflow_id)
-    event = JobEvent(
-        key=step_key(str(info.workflow_run_id), info.activity_id, info.attempt, f"log:{attempt.lines}"),
-        at=at,
-        kind="log",
-        message=record.getMessage()[:LONGEST_LINE],
-        attempt=info.attempt,
-        step=info.activity_type,
-        details={"stepId": info.activity_id, "level": record.levelname.lower()},
-    )
-    return JobChange(job_id=job_id, tenant_id=tenant_of(job_id), job_type=job_type_of(job_id), at=at, events=(event,))
+    at, words = datetime.fromtimestamp(record.created, UTC), record.getMessage()[:LONGEST_LINE]
+    level = {"level": record.levelname.lower()}
+    event = step_event(attempt.info, "log", words, level, at, f"log:{attempt.lines}")
+    return change_of(attempt.info, event)

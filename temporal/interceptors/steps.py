@@ -49,19 +49,35 @@ class StepTeller(StepInterceptor):
         self._tell(info, "step_failed", message, {} if last else {"status": JobStatus.RETRYING})
 
     def _tell(self, info: activity.Info, kind: str, message: str, said: dict[str, Any]) -> None:
-        job_id, now = str(info.workflow_id), datetime.now(UTC)
-        event = JobEvent(
-            key=step_key(str(info.workflow_run_id), info.activity_id, info.attempt, kind),
-            at=now,
-            kind=kind,
-            message=f"step {info.activity_type} {message}",
-            attempt=info.attempt,
-            step=info.activity_type,
-            details={"stepId": info.activity_id, "worker": self._worker},
-        )
-        names = {"job_id": job_id, "tenant_id": tenant_of(job_id), "job_type": job_type_of(job_id)}
-        run_id = info.workflow_run_id
-        self._sink(JobChange(**names, at=now, run_id=run_id, attempts=info.attempt, events=(event,), **said))
+        event = step_event(info, kind, f"step {info.activity_type} {message}", {"worker": self._worker})
+        self._sink(change_of(info, event, run_id=info.workflow_run_id, attempts=info.attempt, **said))
+
+
+def step_event(
+    info: activity.Info,
+    kind: str,
+    message: str,
+    details: dict[str, Any],
+    at: datetime | None = None,
+    name: str | None = None,
+) -> JobEvent:
+    """Return an event of an attempt of a step. at: now, when not given; name: of this event, when it is not its kind"""
+    return JobEvent(
+        key=step_key(str(info.workflow_run_id), info.activity_id, info.attempt, name or kind),
+        at=at or datetime.now(UTC),
+        kind=kind,
+        message=message,
+        attempt=info.attempt,
+        step=info.activity_type,
+        details={"stepId": info.activity_id, **details},
+    )
+
+
+def change_of(info: activity.Info, event: JobEvent, **said: Any) -> JobChange:
+    """Return the change that an event of a step is told by. Any: more fields of the change"""
+    job_id = str(info.workflow_id)
+    names = {"job_id": job_id, "tenant_id": tenant_of(job_id), "job_type": job_type_of(job_id)}
+    return JobChange(**names, at=event.at, events=(event,), **said)
 
 
 def step_key(run_id: str, step_id: str, attempt: int, kind: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -362,3 +363,19 @@ async def test_a_step_that_shows_a_photo_to_a_model_and_breaks_costs_the_job_not
     assert result.photos[0].analysis is not None
     assert result.vision is not None
     assert result.vision.problems == ("showing it to a model failed",)
+
+
+async def test_a_line_that_cannot_be_put_into_words_fails_no_step(
+    client: Client, providers: Providers, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Careless(FakeFetcher):
+        async def fetch(self, url: str) -> Fetched:
+            logging.getLogger("spaces.photos").warning("%d photos", "several")
+            return Fetched(data=photo("shelf"))
+
+    providers.fetcher = Careless()
+    monkeypatch.setattr(logging.getLogger("spaces"), "propagate", False)  # pytest's own handler fails on such a line
+    async with run_worker(MemoryHistory()):
+        job = await start(client, (PhotoRef(url="https://a.example/1.jpg"),), max_attempts=1)
+
+        assert (await job.result()).photos[0].analysis is not None
