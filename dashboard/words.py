@@ -37,6 +37,11 @@ def said(name: str) -> str:
     return name.replace("_", " ")
 
 
+def field_words(name: str) -> str:
+    """Return a field's name as words: `costDollars` is `cost dollars`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+
+
 def plain(sentence: str) -> str:
     """Return a sentence of the API with the job types' names as words; ids that contain one stay as they are."""
     return _TYPE_NAMES.sub(lambda found: said(found[0]), sentence)

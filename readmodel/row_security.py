@@ -42,10 +42,8 @@ NO_TENANT = {
 """Tables without anything of one tenant, and what a tenant's transaction may do with them."""
 
 
-ENTER = text(
-    f"SELECT set_config('{SETTING}', :tenant, true), "
-    f"set_config('role', left('{SCHEMA}_tenant_of_' || session_user, 63), true)"
-)
+_ROLE = f"left('{SCHEMA}_tenant_of_' || session_user, 63)"
+ENTER = text(f"SELECT set_config('{SETTING}', :tenant, true), set_config('role', {_ROLE}, true)")
 """Begins the work of a tenant in a transaction, until its end. The role is of one user of the server, as a server may
 have more than one installation."""
 
@@ -82,8 +80,8 @@ def secure(connection: Connection) -> None:
 
 
 def _ready_role(connection: Connection) -> str:
-    user = connection.scalar(text("SELECT session_user"))
-    role = connection.dialect.identifier_preparer.quote_identifier(f"{SCHEMA}_tenant_of_{user}"[:63])
+    user, name = connection.execute(text(f"SELECT session_user, {_ROLE}")).one()
+    role = connection.dialect.identifier_preparer.quote_identifier(name)
     if _usable(connection, role):
         return role
     try:
@@ -131,7 +129,8 @@ def _missing_of(table: Table, state: Row[Any], role: str) -> Iterator[str]:
     may = NO_TENANT.get(table.name, "SELECT, INSERT, UPDATE, DELETE")
     if set(filter(None, may.split(", "))) != set(state.granted):
         yield f"REVOKE ALL ON {table.name} FROM {role}"
-        yield f"GRANT {may} ON {table.name} TO {role}" if may else "SELECT 1"
+        if may:
+            yield f"GRANT {may} ON {table.name} TO {role}"
     wanted = rules(table, role)
     yield from (f"DROP POLICY {name} ON {table.name}" for name in state.policies if name not in wanted)
     for name, rule in wanted.items():

@@ -1,6 +1,5 @@
 """Analytics: what ended over time, what has become worse than usual, and what could be saved."""
 
-import re
 from collections.abc import Sequence
 
 from nicegui import ui
@@ -11,7 +10,7 @@ from dashboard.frame import box, card, head, link
 from dashboard.pages.charts import ended_over_time
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.tab import Tab
-from dashboard.words import ROOT, jobs_link, percent, plain, said
+from dashboard.words import ROOT, field_words, jobs_link, percent, plain, said
 from readmodel.analytics import Bucket
 
 SPANS = {Bucket.HOUR: "by hour, 2 days", Bucket.DAY: "by day, 30 days", Bucket.WEEK: "by week, half a year"}
@@ -118,7 +117,7 @@ def _advice_row(number: int, each: Advice) -> Row:
     numbers = {name: value for name, value in each.numbers.items() if name != "fingerprint"}
     group = each.numbers.get("fingerprint")
     words = ", ".join(
-        f"{in_words(name)} {value:,.10g}" if isinstance(value, float) else f"{in_words(name)} {value}"
+        f"{field_words(name)} {value:,.10g}" if isinstance(value, float) else f"{field_words(name)} {value}"
         for name, value in numbers.items()
     )
     return {
@@ -126,11 +125,6 @@ def _advice_row(number: int, each: Advice) -> Row:
         "words": plain(each.words),
         "numbers": {"text": words, "href": jobs_link(f"fingerprint:{group}")} if group else {"text": words},
     }
-
-
-def in_words(name: str) -> str:
-    """Return a name of the wire as words: costDollars is cost dollars."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
 
 
 def cost_rows(lines: Sequence[CostLine]) -> list[Row]:
