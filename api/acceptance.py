@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass, replace
+from typing import Any
 
 from api.admission import Admission
 from api.dependencies import DependencyCheck
@@ -13,7 +14,7 @@ from api.relay import OutboxRelay
 from api.requests import JobRequest
 from api.upload_check import UploadCheck
 from contracts.errors import InvalidInput, Unavailable
-from contracts.jobs import Job
+from contracts.jobs import Job, JobHeader
 from contracts.ports import JobLedger
 from contracts.quotas import Quota
 from readmodel.intake import Intake, Submission
@@ -22,6 +23,9 @@ from temporal.engine import TemporalEngine
 log = logging.getLogger("spaces.acceptance")
 
 TEMPORAL_AWAY = "Temporal does not answer now; the job is kept and starts by itself when it is back"
+HELD_BACK = (
+    "the job is kept; it is not run in the request because {why}, and starts when that is over and Temporal is back"
+)
 DATABASE_AWAY = "the database does not answer now; the job runs, and lists show it when the database is back"
 KNOWN_SECONDS = 1.0
 """How long to look for what a key made before; when it takes longer, the writing of the job finds out."""
@@ -113,14 +117,24 @@ class Acceptance:
         try:
             await self._engine.start(header, payload)
         except Unavailable as error:
-            if header.inline and (done := await self._inline.run(header, payload)):
-                return Accepted(done)
-            log.warning("job %s waits in the outbox: %s", header.id, error)
-            self._relay.wake()
-            return Accepted(Job.accepted(header, payload, TEMPORAL_AWAY))
+            return Accepted(await self._without_temporal(header, payload, error))
         await self._relay.settle(header.id)
         log.info("job accepted", extra={"jobId": header.id, "tenantId": header.tenant_id})
         return Accepted(Job.accepted(header, payload))
+
+    async def _without_temporal(self, header: JobHeader, payload: Any, error: Unavailable) -> Job:
+        """Return the job as the request has run it, where it may; else as it waits in the outbox, with the reason."""
+        notice = TEMPORAL_AWAY
+        try:
+            if header.inline and (why := await self._inline.hindrance(header)):
+                notice = HELD_BACK.format(why=why)
+            elif header.inline and (done := await self._inline.run(header, payload)):
+                return done
+        except Unavailable as lost:
+            error = lost
+        log.warning("job %s waits in the outbox: %s", header.id, error)
+        self._relay.wake()
+        return Job.accepted(header, payload, notice)
 
     async def _start_unrecorded(self, job: Submission) -> Accepted:
         """Start a job without its row; the workflow's own records and the repair make the row later."""

@@ -119,7 +119,7 @@ def assemble(
     pauses, control = Pauses(database), QueueControl(client)
     approvals = Approvals(database)
     relay, lookup = OutboxRelay(intake, engine), Lookup(engine, ledger, queries, history, approvals)
-    inline = InlineRunner(InlineRecord(database), history, options.inline_steps)
+    inline = InlineRunner(InlineRecord(database), history, pauses, options.inline_steps)
     limits = LimitsBook(database, options.default_limits)
     standings, schedules = Standings(limits, tuple(JOB_TYPES)), JobSchedules(client)
     admission = Admission(standings, SubmissionRates(options.limits_url), AbuseRecord(database))

@@ -24,21 +24,24 @@ def inline_steps(providers: Mapping[str, object]) -> dict[str, object]:
     return {kind.name: made(kind.activities, providers) for kind in JOB_TYPES.values() if kind.inline}
 
 
-async def run_inline(kind: JobType, steps: object, header: JobHeader, payload: Any) -> Any:
+async def run_inline(
+    kind: JobType, steps: object, header: JobHeader, payload: Any, may_begin: Callable[[JobHeader], Awaitable[None]]
+) -> Any:
     """Return the job's result, in its wire form.
 
     steps: the instance of the job type's activities
+    may_begin: asked before each attempt of a step; what it raises ends the run
 
     Raises:
         Rejected: A step was refused: the job fails.
-        Exception: A step used up its attempts.
+        Exception: A step used up its attempts, or may not begin.
     """
-    story = _inline(kind.workflow, steps)
+    story = _inline(kind.workflow, steps, may_begin)
     result = await story.run(JobInput[Any](header=header, payload=kind.payload.model_validate(payload)))
     return result.to_wire() if hasattr(result, "to_wire") else result
 
 
-def _inline(workflow: type[Any], steps: object) -> Any:
+def _inline(workflow: type[Any], steps: object, may_begin: Callable[[JobHeader], Awaitable[None]]) -> Any:
     """Return the workflow with its ways to Temporal replaced."""
 
     class Inline(workflow):  # type: ignore[misc]  # a class that is known at run time only
@@ -49,6 +52,7 @@ def _inline(workflow: type[Any], steps: object) -> Any:
         async def step(self, method: Callable[..., Awaitable[ResultT]], argument: Any, policy: StepPolicy) -> ResultT:
             options = policy.options(self._header.max_attempts)
             for attempt in range(1, self._header.max_attempts + 1):
+                await may_begin(self._header)
                 try:
                     async with asyncio.timeout(policy.start_to_close.total_seconds()):
                         return await _bound(steps, method)(argument)

@@ -3,7 +3,7 @@
 # ruff: noqa: F811, F401  the fixture `run_example` is imported
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,16 +17,19 @@ from temporalio.client import Client
 from contracts.errors import InvalidInput, Unavailable
 from contracts.inline import LEASE
 from contracts.jobs import JobHeader
+from contracts.pauses import Pause
+from contracts.values import ALL_TENANTS
 from examples.word_count.activities import WordCountActivities
 from examples.word_count.contracts import CountInput
 from examples.word_count.register import WORD_COUNT
 from readmodel.database import Database
 from readmodel.inline import InlineRecord
+from readmodel.pauses import Pauses
 from temporal.devserver import free_port
 from temporal.plugin import queue_plugin
 from temporal.registry import JOB_TYPES
 from tests.endpoints.test_jobs import batch, ended
-from tests.fixtures_queue import Api, Providers, RunApi, RunSystem
+from tests.fixtures_queue import ADMIN_KEY, Api, Providers, RunApi, RunSystem
 from tests.jobs.test_example import (
     RunExample,
     run_example,
@@ -45,9 +48,12 @@ class CountedSteps(WordCountActivities):
 
     done: ClassVar[list[str]] = []
     errors: ClassVar[list[Exception]] = []
+    meanwhile: ClassVar[list[Callable[[], Awaitable[object]]]] = []
 
     @activity.defn(name="words.count")
     async def count(self, step: CountInput) -> int:
+        if self.meanwhile:
+            await self.meanwhile.pop(0)()
         if self.errors:
             raise self.errors.pop(0)
         self.done.append(step.text)
@@ -60,6 +66,7 @@ def steps(run_example: RunExample, monkeypatch: pytest.MonkeyPatch) -> type[Coun
     monkeypatch.setitem(JOB_TYPES, "word_count", replace(WORD_COUNT, inline=True, activities=CountedSteps))
     monkeypatch.setattr(CountedSteps, "done", [])
     monkeypatch.setattr(CountedSteps, "errors", [])
+    monkeypatch.setattr(CountedSteps, "meanwhile", [])
     return CountedSteps
 
 
@@ -158,6 +165,64 @@ async def test_a_job_that_cannot_be_done_now_is_left_to_the_relay(
     assert job["status"] == "pending"
     assert "starts by itself" in job["notice"]
     assert done["status"] == "completed"
+
+
+async def test_a_paused_job_is_kept_and_not_run_in_its_request(
+    without_temporal: WithoutTemporal,
+    run_api: RunApi,
+    client: Client,
+    run_example: RunExample,
+    run_system: RunSystem,
+    steps: type[CountedSteps],
+) -> None:
+    now = datetime.now(UTC)
+    everyone = Pause(job_type="word_count", tenant_id=ALL_TENANTS, reason="audit", actor="key:admin", since=now)
+
+    async with without_temporal() as alone:
+        await alone.http.post("/v1/queues/word_count/pause", json={"reason": "stocktaking"})
+        own = (await alone.http.post("/v1/jobs", json=BODY)).json()
+        await alone.http.post("/v1/queues/word_count/resume", json={})
+        pauses = Pauses(alone.services.database)
+        await pauses.put(everyone)
+        all_paused = (await alone.http.post("/v1/jobs", json=BODY)).json()
+        await pauses.remove("word_count", ALL_TENANTS)
+    counted = list(steps.done)
+    async with run_api(client) as back, run_example(back.history), run_system(back.services.database):
+        done = [(await ended(back, job["id"]))["status"] for job in (own, all_paused)]
+
+    assert (own["status"], all_paused["status"], counted) == ("pending", "pending", [])
+    assert own["notice"] == (
+        "the job is kept; it is not run in the request because word_count is paused for tenant 'acme': stocktaking, "
+        "and starts when that is over and Temporal is back"
+    )
+    assert "because word_count is paused: audit, and" in all_paused["notice"]
+    assert done == ["completed", "completed"]
+
+
+async def test_a_pause_holds_the_further_attempts_of_a_job_in_its_request(
+    alone: Api, steps: type[CountedSteps]
+) -> None:
+    pauses, now = Pauses(alone.services.database), datetime.now(UTC)
+    pause = Pause(job_type="word_count", tenant_id="acme", reason="stocktaking", actor="key:acme", since=now)
+    steps.meanwhile.append(lambda: pauses.put(pause))
+    steps.errors.append(Unavailable("the bank is away"))
+
+    job = (await alone.http.post("/v1/jobs", json=BODY | {"payload": {"texts": ["one"]}})).json()
+
+    assert (job["status"], steps.done, steps.errors, steps.meanwhile) == ("pending", [], [], [])
+    assert await alone.services.intake.outbox_size() == 1
+
+
+async def test_a_job_whose_turn_comes_later_is_not_run_in_its_request(alone: Api, steps: type[CountedSteps]) -> None:
+    async with alone.with_key(ADMIN_KEY) as platform:
+        await platform.put("/v1/tenants/acme/limits", json={"executePerMinute": {"word_count": 1}})
+    alone.services.admission.standings.forget("acme")
+
+    first, second = [(await alone.http.post("/v1/jobs", json=BODY)).json() for _ in range(2)]
+
+    assert (first["status"], second["status"]) == ("completed", "pending")
+    assert f"because its turn comes at {second['slotAt']}" in second["notice"]
+    assert sorted(steps.done) == ["one", "two words"]
 
 
 async def test_while_a_request_runs_a_job_nobody_else_does(alone: Api) -> None:
