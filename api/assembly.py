@@ -31,6 +31,7 @@ from api.payments import PaymentDesk
 from api.persons import PersonDesk
 from api.rates import SubmissionRates
 from api.relay import OutboxRelay
+from api.retrying import Retrying
 from api.schedule_starts import ScheduleStarts
 from api.schedules import Schedules
 from api.service import QueueService
@@ -135,9 +136,10 @@ def assemble(
         BulkAcceptance(intake, upload_check, dependencies, admission, relay),
         QueueCleaning(Cleaning(database)),
     )
+    retrying = Retrying(acceptance, lookup, engine, intake, upload_check, trail)
     statistics = Statistics(QueueStatistics(database), DeadLetters(database), workers, pausing)
     queue = QueueService(
-        acceptance, lookup, engine, queries, history, relay, pausing, bulk, statistics, cleaning, upload_check, trail
+        acceptance, lookup, engine, queries, history, relay, pausing, bulk, statistics, cleaning, retrying, trail
     )
     services = Services(
         queue=queue,

@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from uuid_utils import uuid7
-
 from api.acceptance import Acceptance, Accepted
 from api.audit import AuditTrail
 from api.batches import BulkOutcome
@@ -18,13 +16,13 @@ from api.lookup import Lookup
 from api.masking import without_persons
 from api.pausing import PauseBody, Pausing, ResumeBody, known_type
 from api.relay import OutboxRelay
-from api.requests import DiscardBody, JobRequest, RetryBody, checked_payload
+from api.requests import DiscardBody, JobRequest, RetryBody
+from api.retrying import Retrying
 from api.statistics import ErrorGroupView, QueueStats, Statistics, SummaryView
-from api.upload_check import UploadCheck
 from contracts.audit import AuditAction
 from contracts.errors import Conflict, NotFound, Unavailable
 from contracts.history import JobChange, JobEvent
-from contracts.jobs import DiscardRequest, Job, JobStatus, RetryRequest
+from contracts.jobs import DiscardRequest, Job, JobStatus
 from contracts.pauses import Pause
 from contracts.ports import JobHistory
 from contracts.values import ALL_TENANTS
@@ -33,7 +31,6 @@ from readmodel.filters import JobFilter
 from readmodel.jobs import Detail, JobQueries
 from readmodel.sorting import JobSort
 from temporal.engine import TemporalEngine
-from temporal.registry import JobType, find_job_type
 
 log = logging.getLogger("spaces.service")
 
@@ -56,7 +53,7 @@ class QueueService:
         bulk: BulkAcceptance,
         statistics: Statistics,
         cleaning: QueueCleaning,
-        uploads: UploadCheck,
+        retrying: Retrying,
         trail: AuditTrail,
     ) -> None:
         self._acceptance = acceptance
@@ -69,7 +66,7 @@ class QueueService:
         self._bulk = bulk
         self._statistics = statistics
         self._cleaning = cleaning
-        self._uploads = uploads
+        self._retrying = retrying
         self._trail = trail
 
     async def add_job(self, caller: Caller, request: JobRequest, idempotency_key: str | None = None) -> Accepted:
@@ -147,28 +144,9 @@ class QueueService:
         return _shown(caller, await self._lookup.find(caller, job_id))
 
     async def retry_job(self, caller: Caller, job_id: str, body: RetryBody, key: str | None = None) -> Accepted:
-        """Go on with a dead job, edited or not, from its failed steps or its start; start an ended one as its child.
-
-        The same Idempotency-Key again makes no second child.
-
-        Raises:
-            NotFound: There is none in the caller's scope.
-            Conflict: It is running, or a step's outcome is unknown.
-            InvalidInput: The new payload is wrong.
-        """
-        caller.must(Right.JOBS_DECIDE)
-        job = await self._lookup.find(caller, job_id)
-        if job.status.ended:
-            return await self._start_again(caller, job, body, key)
-        if job.status is not JobStatus.DEAD:
-            msg = f"job '{job_id}' is {job.status.value}; only dead or ended jobs can be retried"
-            raise Conflict(msg)
-        await self._engine.retry(job_id, await self._retry_request(caller, job, body))
-        after = {"from": body.from_, "edited": body.payload is not None, "priority": body.priority or job.priority}
-        await self._noted(caller, AuditAction.JOB_RETRY, job, after)
-        edits = {"payload": body.payload, "priority": body.priority}
-        said = {"status": JobStatus.PROCESSING, "error": None} | {k: v for k, v in edits.items() if v is not None}
-        return Accepted(_shown(caller, job.model_copy(update=said)))
+        """Let a dead job go on, or start an ended one as its child; see `Retrying.retry`."""
+        accepted = await self._retrying.retry(caller, job_id, body, key)
+        return replace(accepted, job=_shown(caller, accepted.job))
 
     async def discard_job(self, caller: Caller, job_id: str, body: DiscardBody) -> Job:
         """End a dead job as failed.
@@ -230,38 +208,6 @@ class QueueService:
             await self._trail.note(caller, AuditAction.QUEUE_CLEAN, kind.name, whose, after=after)
         return cleaned
 
-    async def _retry_request(self, caller: Caller, job: Job, body: RetryBody) -> RetryRequest:
-        payload = None
-        if body.payload is not None:
-            checked = checked_payload(_kind(job), body.payload)
-            await self._uploads.check(job.tenant_id, checked)
-            payload = checked.to_wire(only_given=True)
-        return RetryRequest(
-            actor=caller.actor,
-            request_id=str(uuid7()),
-            payload=payload,
-            priority=body.priority,
-            from_start=body.from_ == "start",
-        )
-
-    async def _start_again(self, caller: Caller, job: Job, body: RetryBody, key: str | None) -> Accepted:
-        request = JobRequest(
-            job_type=_kind(job).name,
-            payload=body.payload or job.payload or {},
-            tenant_id=job.tenant_id,
-            priority=body.priority or job.priority,
-            max_attempts=job.max_attempts,
-            tags=job.tags,
-            correlation_id=job.metadata.correlation_id,
-            parent_job_id=job.id,
-            source=job.metadata.source,
-            user_id=job.metadata.user_id,
-        )
-        accepted = await self.add_job(caller, request, key)
-        if not accepted.replayed:
-            await self._noted(caller, AuditAction.JOB_RETRY, job, {"childJobId": accepted.job.id})
-        return accepted
-
     async def _noted(
         self, caller: Caller, action: AuditAction, job: Job, after: Mapping[str, Any] | None = None
     ) -> None:
@@ -276,13 +222,6 @@ class QueueService:
             await self._history.apply([change])
         except Unavailable as error:
             log.warning("not recorded for %s: %s (%s)", job.id, kind, error)
-
-
-def _kind(job: Job) -> JobType:
-    if kind := find_job_type(job.job_type):
-        return kind
-    msg = f"the job type '{job.job_type}' is no longer known"
-    raise Conflict(msg)
 
 
 def _shown(caller: Caller, job: Job) -> Job:

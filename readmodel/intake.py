@@ -155,6 +155,12 @@ class Intake:
             raise used_otherwise(key)
         return known_id
 
+    async def remembered(self, tenant_id: str, key: str, request_hash: str) -> str | None:
+        """Return what an equal request with this key made; None when it made nothing, or was another request's."""
+        async with self._database.read() as connection:
+            known = (await known_claims(connection, {(tenant_id, key)})).get((tenant_id, key))
+        return known[1] if known and known[0] == request_hash else None
+
     async def started(self, *job_ids: str) -> None:
         """Take jobs out of the outbox; nothing happens to those that are not in it."""
         async with self._database.write() as connection:

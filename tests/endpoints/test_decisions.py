@@ -1,5 +1,6 @@
 """What an operator may decide on a dead job: go on, edit, begin again, give up."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,16 @@ async def dead_job(api: Api, providers: Providers) -> dict[str, Any]:
     return await job_that(api, job["id"], "dead")
 
 
+async def told(api: Api, job_id: str, kind: str, times: int) -> None:
+    """Return when the job's events say so this often, neither more nor less."""
+    async with asyncio.timeout(60):
+        while True:
+            events = (await api.http.get(f"/v1/jobs/{job_id}/events")).json()["items"]
+            if [event["kind"] for event in events].count(kind) == times:
+                return
+            await asyncio.sleep(0.05)
+
+
 async def test_an_edited_job_does_only_what_its_edit_changes(
     api: Api, providers: Providers, run_worker: RunWorker
 ) -> None:
@@ -44,6 +55,30 @@ async def test_an_edited_job_does_only_what_its_edit_changes(
     assert (done["status"], done["payload"], done["priority"]) == ("completed", edited, "high")
     assert [reading["analysis"]["text"][0]["text"] for reading in done["result"]["photos"]] == ["good", "other"]
     assert providers.reader.read_count == {"good": 1, "other": 1}
+
+
+async def test_one_key_lets_a_dead_job_go_on_once(api: Api, providers: Providers, run_worker: RunWorker) -> None:
+    once = {"Idempotency-Key": "again"}
+    async with run_worker(api.history):
+        dead = await dead_job(api, providers)
+        place = f"/v1/jobs/{dead['id']}/retry"
+        both = await asyncio.gather(*(api.http.post(place, headers=once, json={"from": "start"}) for _ in range(2)))
+        await told(api, dead["id"], "dead", times=2)
+        late = await api.http.post(place, headers=once, json={"from": "start"})
+        other = await api.http.post(place, headers=once)
+        still = (await api.http.get(f"/v1/jobs/{dead['id']}")).json()
+        providers.fetcher.answers = {URL: [photo("shelf")]}
+        anew = await api.http.post(place, headers={"Idempotency-Key": "once more"})
+        done = await ended(api, dead["id"])
+        after = await api.http.post(place, headers={"Idempotency-Key": "once more"})
+        await told(api, dead["id"], "retried", times=2)
+
+    assert [answer.status_code for answer in (*both, late, anew, after)] == [202] * 5
+    assert [answer.headers.get("idempotent-replayed") for answer in (late, anew, after)] == ["true", None, "true"]
+    assert sorted(answer.headers.get("idempotent-replayed", "") for answer in both) == ["", "true"]
+    assert (other.status_code, other.json()["errors"][0]["path"]) == (422, "Idempotency-Key")
+    assert (still["status"], done["status"]) == ("dead", "completed")
+    assert after.json()["id"] == dead["id"]
 
 
 async def test_a_job_that_starts_over_does_everything_again(
