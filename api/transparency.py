@@ -5,18 +5,16 @@ in no sum either, so that no difference of two figures gives them away. Whoever 
 every few seconds.
 """
 
-import asyncio
 import math
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from pydantic import Field
 
+from api.remembered import Remembered
 from contracts.alert_rules import AlertKind
 from contracts.alerts import CIRCUIT_OPEN, Alert
-from contracts.errors import Unavailable
 from contracts.limits import SLOWED_FACTOR, SLOWED_FOR, TenantLimits
 from contracts.pauses import CIRCUIT_ACTOR, Pause
 from contracts.values import ALL_TENANTS, Instant, WireModel
@@ -117,8 +115,7 @@ class Transparency:
         self._pauses = Pauses(database)
         self._defaults = defaults
         self._fewest_tenants = fewest_tenants
-        self._lock = asyncio.Lock()
-        self._last: tuple[float, TransparencyView] | None = None
+        self.kept = Remembered(self._made, FRESH_SECONDS, STALE_SECONDS)
 
     async def view(self) -> TransparencyView:
         """Return what the community may see, at most 15 s old; up to ten minutes while the database is away.
@@ -126,26 +123,11 @@ class Transparency:
         Raises:
             Unavailable: The database did not answer, and has not for ten minutes.
         """
-        if known := self._younger_than(FRESH_SECONDS):
-            return known
-        async with self._lock:
-            if known := self._younger_than(FRESH_SECONDS):
-                return known
-            try:
-                with every_tenant("the community sees sums over several tenants, never one"):
-                    self._last = time.monotonic(), await self._made(datetime.now(UTC))
-            except Unavailable:
-                if known := self._younger_than(STALE_SECONDS):
-                    return known
-                raise
-            return self._last[1]
+        with every_tenant("the community sees sums over several tenants, never one"):
+            return await self.kept.get()
 
-    def _younger_than(self, seconds: float) -> TransparencyView | None:
-        if self._last is None or time.monotonic() - self._last[0] >= seconds:
-            return None
-        return self._last[1]
-
-    async def _made(self, now: datetime) -> TransparencyView:
+    async def _made(self) -> TransparencyView:
+        now = datetime.now(UTC)
         end = Grain.DAY.begin(now) + timedelta(days=1)
         begin = end - timedelta(days=DAYS)
         lines = await self._analytics.by_type(Span(begin, end, Bucket.DAY))
