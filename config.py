@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     )
     max_pending: int = Field(default=20_000, ge=1, description="jobs of a tenant that may wait to begin, likewise")
     transparency_tenants: int = Field(default=3, ge=1, description="tenants behind a figure that anybody may see")
+    metrics_without_key: bool | None = Field(
+        default=None, description="may anybody read /metrics; without a word only in development"
+    )
+    worker_metrics: str | None = Field(default=None, description="where a worker serves the SDK's metrics: host:port")
     limits_url: str | None = Field(default=None, pattern=r"^async\+redis", description="Redis that counts submissions")
     allow_private_urls: bool = Field(default=False, description="may fetched and told URLs be at private addresses")
     stripe_secret_key: SecretStr | None = Field(default=None, description="sk_live_… or rk_live_…; test keys for tests")
@@ -141,6 +145,11 @@ class Settings(BaseSettings):
     def objects(self) -> str:
         """The object store's URL."""
         return self.object_store_url or (self.data_dir.resolve() / "objects").as_uri()
+
+    @property
+    def metrics_need_key(self) -> bool:
+        """Do only platform keys see the figures for Prometheus."""
+        return not (self.env == "development" if self.metrics_without_key is None else self.metrics_without_key)
 
     def the_admin_key(self) -> str:
         """Return the platform admin's key; without one in the environment it is made once and kept in `data_dir`."""

@@ -94,6 +94,7 @@ def services_of(
         default_limits=TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending),
         limits_url=settings.limits_url,
         streams_per_key=settings.streams_per_key,
+        metrics_need_key=settings.metrics_need_key,
         payload_secret=settings.payload_secret.get_secret_value() if settings.payload_secret else None,
         public_tenants=settings.transparency_tenants,
         provider_events=provider_events(settings),

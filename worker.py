@@ -63,7 +63,7 @@ from readmodel.waiting import Waiting
 from readmodel.workers import WorkerRegistry
 from telemetry import set_up_logging, set_up_tracing
 from temporal.buffer import BufferedHistory
-from temporal.client import connect_when_up
+from temporal.client import connect_when_up, measured
 from temporal.dependencies import TemporalJobs
 from temporal.engine import TemporalEngine
 from temporal.erasure import TenantRunsInTemporal
@@ -100,7 +100,8 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
     holds = PauseWatch(Pauses(database))
     keys = key_ring(database, key_wrapper(settings))
     plugin = queue_plugin(blobs, StepObserver(name, history.put, tally, holds), keys)
-    client = await connect_when_up([*set_up_tracing("spaces-worker"), plugin], stop, identity=name)
+    tracing, runtime = set_up_tracing("spaces-worker"), measured(settings.worker_metrics)
+    client = await connect_when_up([*tracing, plugin], stop, identity=name, runtime=runtime)
     if client is None:
         return
     async with (

@@ -98,6 +98,7 @@ ROUTES: Mapping[str, Right | None] = {
     "POST /v1/codec/encode": Right.PAYLOADS_READ,
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
+    "GET /metrics": PUBLIC,  # asks for a platform key by itself, where the settings say so
     "GET /": PUBLIC,
 }
 

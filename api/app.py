@@ -19,6 +19,7 @@ from api.context import Services
 from api.key_first import KeyFirst
 from api.limits import BODY_SECONDS, BodyLimit
 from api.problems import REQUEST_ID, Problem
+from api.request_times import RequestTimes
 from api.routes import (
     alerts,
     analytics,
@@ -33,6 +34,7 @@ from api.routes import (
     health,
     jobs,
     keys,
+    metrics,
     pauses,
     payments,
     persons,
@@ -76,6 +78,7 @@ _ROUTED = (
     codec,
     audit,
     health,
+    metrics,
     front,
 )
 """Modules of routes, in the order of the documentation."""
@@ -111,6 +114,7 @@ def create_app(services: Services, origins: Sequence[str] = (), body_seconds: fl
         app.add_middleware(CrossOrigin, allow_origins=list(origins), **_CROSS_ORIGIN)
     app.add_middleware(RequestNames)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestTimes, seconds=services.exposition.requests)
     problems.install(app)
     for module in _ROUTED:
         check_routes(module.router.routes)

@@ -21,6 +21,7 @@ from api.dead_letters import DeadLetterDesk
 from api.dependencies import DependencyCheck
 from api.erasing import ErasureDesk
 from api.explain import Explainer
+from api.exposition import Exposition
 from api.feed import MOST_STREAMS, Feed, OpenStreams
 from api.flows import FlowDesk
 from api.identity import Authenticator
@@ -30,6 +31,7 @@ from api.pausing import Pausing
 from api.payments import PaymentDesk
 from api.persons import PersonDesk
 from api.rates import SubmissionRates
+from api.readiness import Dependencies
 from api.relay import OutboxRelay
 from api.retrying import Retrying
 from api.schedule_starts import ScheduleStarts
@@ -94,6 +96,7 @@ class Options:
     limits_url: the Redis in which submissions are counted for all API processes; None counts them in this one
     payload_secret: what Payload signs its users' tokens with; None when no tokens are understood
     streams_per_key: how many a key may have open
+    metrics_need_key: do only platform keys see the figures for Prometheus
     public_tenants: how many tenants must be behind a figure that anybody may see
     provider_events: reads the payment provider's webhooks; None where none are received
     """
@@ -108,6 +111,7 @@ class Options:
     payload_secret: str | None = field(default=None, repr=False)
     public_tenants: int = FEWEST_TENANTS
     streams_per_key: int = MOST_STREAMS
+    metrics_need_key: bool = True
     provider_events: ProviderEvents | None = None
 
 
@@ -123,7 +127,9 @@ def assemble(
     inline = InlineRunner(InlineRecord(database), history, pauses, options.inline_steps)
     limits = LimitsBook(database, options.default_limits)
     standings, schedules = Standings(limits, tuple(JOB_TYPES)), JobSchedules(client)
-    admission = Admission(standings, SubmissionRates(options.limits_url), AbuseRecord(database))
+    rates = SubmissionRates(options.limits_url)
+    admission = Admission(standings, rates, AbuseRecord(database))
+    reached = Dependencies(engine, database, blobs, rates)
     upload_check, dependencies = UploadCheck(blobs), DependencyCheck(queries, engine)
     acceptance = Acceptance(
         engine, ledger, intake, upload_check, relay, dependencies, admission=admission, inline=inline
@@ -169,14 +175,7 @@ def assemble(
         advice=AdviceDesk(database),
         transparency=Transparency(database, options.default_limits, options.public_tenants),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls, trail),
-        payments=PaymentDesk(
-            PaymentBook(database),
-            ProviderEventBook(database),
-            PaymentDayBook(database),
-            PaymentLines(database),
-            engine,
-            options.provider_events,
-        ),
+        payments=_payments(database, engine, options.provider_events),
         dead_letters=DeadLetterDesk(DeadLetters(database), ErrorMarks(database)),
         alerts=AlertBook(database),
         approvals=ApprovalDesk(approvals, engine, trail),
@@ -185,7 +184,15 @@ def assemble(
         persons=PersonDesk(PersonErasures(client), trail),
         codec=CodecDesk(client.data_converter.payload_codec, trail),
         trail=trail,
+        dependencies=reached,
+        exposition=Exposition(database, reached),
+        metrics_need_key=options.metrics_need_key,
         temporal_ui_url=options.temporal_ui_url,
         traces_url=options.traces_url,
     )
     return services, relay
+
+
+def _payments(database: Database, engine: TemporalEngine, events: ProviderEvents | None) -> PaymentDesk:
+    books = PaymentBook(database), ProviderEventBook(database), PaymentDayBook(database), PaymentLines(database)
+    return PaymentDesk(*books, engine, events)

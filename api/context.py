@@ -20,6 +20,7 @@ from api.codec import CodecDesk
 from api.dead_letters import DeadLetterDesk
 from api.erasing import ErasureDesk
 from api.explain import Explainer
+from api.exposition import Exposition
 from api.feed import Feed, OpenStreams
 from api.flows import FlowDesk
 from api.identity import Authenticator, Caller, act_for
@@ -27,6 +28,7 @@ from api.key_first import CALLER, secret_of
 from api.payments import PaymentDesk
 from api.persons import PersonDesk
 from api.problems import REQUEST_ID
+from api.readiness import Dependencies
 from api.schedule_starts import ScheduleStarts
 from api.schedules import Schedules
 from api.service import QueueService
@@ -89,6 +91,9 @@ class Services:
     erasures: ErasureDesk
     persons: PersonDesk
     trail: AuditTrail
+    dependencies: Dependencies
+    exposition: Exposition
+    metrics_need_key: bool = True
     temporal_ui_url: str | None = None
     traces_url: str | None = None
 

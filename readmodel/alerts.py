@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.alerts import Alert, News, Severity
@@ -81,6 +81,13 @@ class AlertBook:
         query = query.where(AlertRow.created_at >= since).order_by(AlertRow.created_at.desc(), AlertRow.id.desc())
         async with self._database.read() as connection:
             return [alert_of(row) for row in (await connection.execute(query.limit(limit))).all()]
+
+    async def standing(self) -> Mapping[Severity, int]:
+        """Return how many alerts, of the platform and of all tenants, are neither over nor acknowledged."""
+        query = select(AlertRow.severity, func.count()).where(*_wanted(None, False, (), False))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.group_by(AlertRow.severity))).all()
+        return {Severity(severity): int(count) for severity, count in rows}
 
     async def resolve(self, key: str) -> int:
         """Note that what alerts of this key are about is over, and have it told; return how many. Safe to run twice."""

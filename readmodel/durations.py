@@ -20,6 +20,11 @@ def middle_of(bucket: int) -> int:
     return 0 if bucket < 1 else round(2 ** ((bucket - 0.5) / STEPS_PER_DOUBLING))
 
 
+def end_of(bucket: int) -> float:
+    """Return the milliseconds that a bucket's durations stay under."""
+    return 1.0 if bucket < 1 else 2.0 ** (bucket / STEPS_PER_DOUBLING)
+
+
 def percentile(counts: Mapping[int, int], share: float) -> int | None:
     """Return the milliseconds that `share` of the counted durations do not exceed; None when none was counted.
 
