@@ -17,13 +17,12 @@ from temporalio import activity
 from activities.budget_warning import warn_of_budget
 from activities.model_calls import Attempt
 from activities.prompting import content_of, problem_with, prompt_of, repairing, schema_of, shortened
-from contracts.alerts import MODEL_ACCOUNT_EMPTY, Severity
+from activities.providers_in_turn import Able, NobodyAnswered, account_is_empty, first_answer
 from contracts.budgets import BudgetBook
-from contracts.errors import Declined, JobError, NotConfigured, Rejected, TooLong, Unavailable, Unsupported
+from contracts.errors import JobError, NotConfigured, Rejected, TooLong, Unavailable, Unsupported
 from contracts.generation_ports import Answer, LiveTelling, Message, ModelProvider, Picture, Question, UsageBook
 from contracts.generations import Asset, Draft, Drawing, DrawInput, Used, WriteInput, Written
 from contracts.kept_drafts import DraftKeeper
-from contracts.model_errors import INSUFFICIENT_QUOTA
 from contracts.ports import Alerts, BlobStore
 from contracts.values import upload_key
 
@@ -148,23 +147,11 @@ class GenerationActivities:
         await attempt.begin()
         return attempt
 
-    async def _by_the_first(
-        self,
-        able: Sequence[tuple[ModelProvider, str]],
-        ask: Callable[[ModelProvider, str], Awaitable[DoneT]],
-    ) -> DoneT:
-        failures: list[JobError] = []
-        for provider, model in able:
-            try:
-                return await ask(provider, model)
-            except Declined as error:
-                if error.code != INSUFFICIENT_QUOTA:
-                    raise
-                await self._say_empty(provider, str(error))
-                failures.append(error)
-            except (Unavailable, NotConfigured, Unsupported, TooLong, Unusable) as error:
-                failures.append(error)
-        raise _worth_telling(failures)
+    async def _by_the_first(self, able: Able, ask: Callable[[ModelProvider, str], Awaitable[DoneT]]) -> DoneT:
+        try:
+            return await first_answer(able, ask, self._alerts, "ai_generation", ends=_ends)
+        except NobodyAnswered as nobody:
+            raise _worth_telling(nobody.errors) from None
 
     async def _written(self, attempt: Attempt, step: WriteInput, provider: ModelProvider, model: str) -> Draft:
         began, messages, shorter = time.monotonic(), prompt_of(step.order, step.revisions), False
@@ -192,10 +179,6 @@ class GenerationActivities:
         seconds = time.monotonic() - began
         said = {"provider": provider.name, "model": model, "repaired": repaired, "shortened": shorter}
         return Draft(text=text, content=content, cut=not answer.whole, seconds=seconds, **said)
-
-    async def _say_empty(self, provider: ModelProvider, message: str) -> None:
-        key = f"{MODEL_ACCOUNT_EMPTY}:{provider.name}"
-        await self._alerts.raise_alert(key, MODEL_ACCOUNT_EMPTY, Severity.CRITICAL, message, job_type="ai_generation")
 
 
 def _key_of(step: WriteInput, models: Sequence[ModelProvider]) -> str:
@@ -239,6 +222,12 @@ def _asset(picture: Picture, cost_micros: int | None) -> Asset:
 
 class Unusable(Rejected):
     """A provider's answers cannot be used; another provider's may."""
+
+
+def _ends(error: JobError) -> bool:
+    """Tell whether another provider would not do it either."""
+    may_be_passed_over = (Unavailable, NotConfigured, Unsupported, TooLong, Unusable)
+    return not (account_is_empty(error) or isinstance(error, may_be_passed_over))
 
 
 def _worth_telling(failures: Sequence[JobError]) -> JobError:

@@ -5,7 +5,6 @@ What is shown is the copy that may be shown to people too: pixels only. With it 
 
 import hashlib
 import json
-import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,20 +15,17 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 from activities.budget_warning import warn_of_budget
 from activities.model_calls import Attempt
 from activities.prompting import repairing
-from contracts.alerts import MODEL_ACCOUNT_EMPTY, Severity
+from activities.providers_in_turn import NobodyAnswered, account_is_empty, first_answer
 from contracts.budgets import BudgetBook
-from contracts.errors import Declined, JobError, NotConfigured, Rejected, Unavailable
+from contracts.errors import NotConfigured, Rejected, Unavailable
 from contracts.generation_kinds import OtherUse
 from contracts.generation_ports import Answer, Message, ModelProvider, Question, UsageBook
 from contracts.generations import Draft
 from contracts.inventory import Label
 from contracts.kept_drafts import DraftKeeper
-from contracts.model_errors import INSUFFICIENT_QUOTA
 from contracts.ports import Alerts
 from contracts.seeing import MOST_SURE, Condition, SeeInput, Seen, SeenThing, Sight
 from contracts.values import WireModel
-
-log = logging.getLogger("spaces.photos")
 
 FORM = 1
 """Of question and answer. What was kept in another form is not read: raise it when either changes."""
@@ -102,23 +98,21 @@ class ModelSeer:
         return sight.model_copy(update={"used": await attempt.used()})
 
     async def _by_the_first(self, attempt: Attempt, step: SeeInput, picture: bytes, key: str) -> Sight:
-        failures: list[JobError] = []
-        for provider, model in self._able:
-            try:
-                draft = await self._asked(attempt, provider, model, step, picture)
-            except JobError as error:
-                log.info("%s says nothing of a photo: %s", provider.name, type(error).__name__)
-                await self._say_if_empty(provider, error)
-                failures.append(error)
-                continue
-            if step.cache:
-                with suppress(Unavailable):  # it is paid for, and given now
-                    await self._drafts.keep(step.tenant_id, key, draft)
-            return Sight(seen=_seen(draft, step.labels))
-        later = [error for error in failures if isinstance(error, Unavailable)]
-        if later:
-            raise later[0]
-        return Sight(problem="; ".join(map(str, failures)), blind=all(map(_for_all_photos, failures)))
+        async def ask(provider: ModelProvider, model: str) -> Draft:
+            return await self._asked(attempt, provider, model, step, picture)
+
+        try:
+            draft = await first_answer(self._able, ask, self._alerts, "photo_processing")
+        except NobodyAnswered as nobody:
+            later = [error for error in nobody.errors if isinstance(error, Unavailable)]
+            if later:
+                raise later[0] from None
+            blind = all(isinstance(error, NotConfigured) or account_is_empty(error) for error in nobody.errors)
+            return Sight(problem="; ".join(map(str, nobody.errors)), blind=blind)
+        if step.cache:
+            with suppress(Unavailable):  # it is paid for, and given now
+                await self._drafts.keep(step.tenant_id, key, draft)
+        return Sight(seen=_seen(draft, step.labels))
 
     async def _asked(
         self, attempt: Attempt, provider: ModelProvider, model: str, step: SeeInput, picture: bytes
@@ -144,12 +138,6 @@ class ModelSeer:
         asked = [(provider.name, model) for provider, model in self._able]
         told = json.dumps([FORM, step.tenant_id, step.sha256, labels, asked], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
-
-    async def _say_if_empty(self, provider: ModelProvider, error: JobError) -> None:
-        if isinstance(error, Declined) and error.code == INSUFFICIENT_QUOTA:
-            key, kind = f"{MODEL_ACCOUNT_EMPTY}:{provider.name}", MODEL_ACCOUNT_EMPTY
-            with suppress(Unavailable):
-                await self._alerts.raise_alert(key, kind, Severity.CRITICAL, str(error), job_type="photo_processing")
 
 
 def question_about(labels: Sequence[Label], picture: bytes) -> tuple[Message, ...]:
@@ -191,10 +179,6 @@ def _thing(told: ToldThing, labels: int) -> SeenThing:
         sku=told.sku or None,
         confidence=round(min(told.confidence, MOST_SURE), 3),
     )
-
-
-def _for_all_photos(error: JobError) -> bool:
-    return isinstance(error, NotConfigured) or (isinstance(error, Declined) and error.code == INSUFFICIENT_QUOTA)
 
 
 def _schema() -> dict[str, Any]:

@@ -3,7 +3,6 @@
 What is counted or dated (topics, local events) stays with the rules: a model would be believed in vain.
 """
 
-import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,8 +15,9 @@ from activities.briefing.extractive import extract
 from activities.budget_warning import warn_of_budget
 from activities.model_calls import Attempt
 from activities.prompting import repairing
+from activities.providers_in_turn import NobodyAnswered, first_answer
 from contracts.budgets import BudgetBook
-from contracts.errors import JobError, Rejected, Unavailable
+from contracts.errors import Rejected, Unavailable
 from contracts.generation_kinds import OtherUse
 from contracts.generation_ports import Answer, LiveTelling, Message, ModelProvider, Question, UsageBook
 from contracts.news import (
@@ -33,12 +33,11 @@ from contracts.news import (
 from contracts.ports import Alerts
 from contracts.values import WireModel, tenant_of
 
-log = logging.getLogger("spaces.news")
-
 MOST_STORIES = 12
 MOST_TEXT = 700
 """Characters of a story that a model is shown."""
 MOST_TOKENS = 1_200
+NO_MODEL = "no AI provider has a model for news_briefing"
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
@@ -120,20 +119,19 @@ class ModelWriter:
             raise Rejected(msg)
         attempt = Attempt(job_id, tenant_id, OtherUse.NEWS_BRIEFING, self._usage, self._told)
         await attempt.begin()
-        failures: list[str] = []
-        later = False
-        for provider in self._models:
-            if model := provider.model_for(OtherUse.NEWS_BRIEFING):
-                try:
-                    written = await self._by(attempt, provider, model, tenant_id, material)
-                    await warn_of_budget(self._budgets, self._alerts, tenant_id)
-                    return written
-                except JobError as error:
-                    log.info("%s wrote no briefing: %s", provider.name, type(error).__name__)
-                    failures.append(f"{provider.name}: {error}")
-                    later = later or isinstance(error, Unavailable)
-        why = "; ".join(failures) or "no AI provider has a model for news_briefing"
-        raise Unavailable(why) if later else Rejected(why)
+        able = [(each, model) for each in self._models if (model := each.model_for(OtherUse.NEWS_BRIEFING))]
+
+        async def ask(provider: ModelProvider, model: str) -> Briefing:
+            return await self._by(attempt, provider, model, tenant_id, material)
+
+        try:
+            written = await first_answer(able, ask, self._alerts, "news_intelligence")
+        except NobodyAnswered as nobody:
+            why = "; ".join(f"{provider.name}: {error}" for provider, error in nobody.failures)
+            later = any(isinstance(error, Unavailable) for error in nobody.errors)
+            raise (Unavailable if later else Rejected)(why or NO_MODEL) from None
+        await warn_of_budget(self._budgets, self._alerts, tenant_id)
+        return written
 
     async def _by(
         self, attempt: Attempt, provider: ModelProvider, model: str, tenant_id: str, material: ComposeInput

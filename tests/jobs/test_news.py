@@ -9,6 +9,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from activities.briefing.by_model import ModelWriter
+from contracts.alerts import MODEL_ACCOUNT_EMPTY
 from contracts.errors import Unavailable
 from contracts.jobs import JobHeader, JobStatus, RetryRequest
 from contracts.news import NewsInput, NewsResult
@@ -233,7 +234,8 @@ async def test_a_model_writes_the_briefing_while_the_budget_lasts_and_what_has_n
     payload = SHOP | {"feeds": [newsstand.feed("garden.rss.xml")], "maxPages": 0}
     database, told = api.services.database, BufferedHistory(api.history)
 
-    async with models_at(model_emulator.endpoint("reporter")) as models, told.running():
+    endpoints = model_emulator.endpoint("empty"), model_emulator.endpoint("reporter")
+    async with models_at(*endpoints) as models, told.running():
         writer = ModelWriter(models, ModelCalls(database), told, Budgets(database), AlertBook(database))
         async with run_news(api.history, writer=writer):
             job = await api.http.post("/v1/jobs", json={"jobType": TYPE, "payload": payload})
@@ -242,6 +244,7 @@ async def test_a_model_writes_the_briefing_while_the_budget_lasts_and_what_has_n
             job = await api.http.post("/v1/jobs", json={"jobType": TYPE, "payload": payload})
             spent = (await ended(api, job.json()["id"]))["result"]
     used = await ModelCalls(database).of_job(done["id"])
+    alerts, _ = await AlertBook(database).list(None, 10, kinds=[MODEL_ACCOUNT_EMPTY])
 
     result = done["result"]
     assert (done["status"], result["method"]) == ("completed", "model reporter")
@@ -250,6 +253,7 @@ async def test_a_model_writes_the_briefing_while_the_budget_lasts_and_what_has_n
     assert result["competitors"] == []
     assert result["notes"]["leftOut"].startswith("2 statements")
     assert (used.calls, used.tokens) == (1, 990)
+    assert [alert.job_type for alert in alerts] == [TYPE]
     assert spent["method"] == "extractive"
     assert spent["notes"]["method"] == "no model wrote it: today's budget for models is spent (990 of 990 tokens)"
 
