@@ -72,6 +72,6 @@ def _stacked(
 
 
 def _bars(name: str, colour: str, amounts: Sequence[int], at: Sequence[datetime]) -> Options:
-    points = [[instant(each), amount] for each, amount in zip(at, amounts, strict=True)]
+    points = tuple((instant(each), amount) for each, amount in zip(at, amounts, strict=True))
     style = {"type": "bar", "stack": "ended", "barCategoryGap": "20%", "barMaxWidth": 40}
     return {**style, "name": name, "itemStyle": {"color": colour}, "data": points}

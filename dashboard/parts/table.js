@@ -116,6 +116,12 @@ export default {
         requestAnimationFrame(() => (row.fresh = true));
       }
     },
+    // Rows in another order: those that are new or have changed, and of the others what is there already.
+    arrange(order, changed) {
+      this.patch(changed, false);
+      const known = new Map([...changed, ...this.rows].map((row) => [row.id, row]));
+      this.rows.splice(0, this.rows.length, ...order.map((id) => known.get(id)));
+    },
     click(event, row) {
       if (!row.href || event.target.closest("a, button, input, label") || String(getSelection())) return;
       if (event.ctrlKey || event.metaKey) open(row.href, "_blank");

@@ -73,7 +73,7 @@ class Table(Element, component="table.js"):
         self._props["selectable"] = on_pick is not None
         self._props["steer"] = steer
         self._props["tight"] = tight
-        self._props["rows"] = None if rows is None else list(rows)
+        self._props["rows"] = None if rows is None else tuple(rows)
         if on_pick:
             self.on("pick", lambda event: on_pick([str(name) for name in _plain(event)]))
         if on_sort:
@@ -82,19 +82,25 @@ class Table(Element, component="table.js"):
             self.on("act", lambda event: on_act(str(event.args["id"]), str(event.args["name"])))
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> Sequence[Row]:
         """The rows as last sent."""
-        return self._props["rows"] or []
+        return self._props["rows"] or ()
 
     def show(self, rows: Sequence[Row]) -> None:
-        """Show these rows. What is sent is what has changed: nothing, some cells' rows, or all when others came."""
-        before, self._props["rows"] = self._props["rows"], list(rows)
-        if not before or [row["id"] for row in before] != [row["id"] for row in rows]:
-            if before != self._props["rows"]:
+        """Show these rows; only what has changed is sent: nothing, the rows that are new or others, or their order."""
+        before = self._props["rows"]
+        if not before or not rows:
+            if before is None or len(before) != len(rows):
+                self._keep(rows)
                 self.update()
             return
-        changed = [dict.fromkeys(old) | new for old, new in zip(before, rows, strict=True) if old != new]
-        if changed:
+        self._keep(rows)
+        old = {row["id"]: row for row in before}
+        changed = [dict.fromkeys(old.get(row["id"], ())) | row for row in rows if old.get(row["id"]) != row]
+        order = [row["id"] for row in rows]
+        if order != list(old):
+            self.run_method("arrange", order, changed)
+        elif changed:
             self.run_method("patch", changed, False)
 
     def sorted_by(self, column: str, *, descending: bool) -> None:
@@ -105,14 +111,20 @@ class Table(Element, component="table.js"):
     def patch(self, changed: Sequence[Row]) -> None:
         """Change cells of rows that are shown, by the rows' ids, and mark them for a moment."""
         news = {row["id"]: row for row in changed}
-        self._props["rows"] = [
-            row | news.get(row["id"], {}) for row in self.rows
-        ]  # the rows may be other tabs' as well
+        self._keep([row | news.get(row["id"], {}) for row in self.rows])  # the rows may be other tabs' as well
         self.run_method("patch", list(changed))
 
     def unpick(self) -> None:
         """Select nothing any more."""
         self.run_method("unpick")
+
+    def _keep(self, rows: Sequence[Row]) -> None:
+        """Keep rows for who loads or connects anew.
+
+        NiceGUI sends an element whole when a prop is set, and looks into lists for changes, but not into tuples.
+        """
+        with self._props.suspend_updates():
+            self._props["rows"] = tuple(rows)
 
 
 def _plain(event: GenericEventArguments) -> list[Any]:

@@ -25,11 +25,11 @@ class Tiles(Element, component="tiles.js"):
     def __init__(self, label: str, tiles: Sequence[Tile] = ()) -> None:
         super().__init__()
         self._props["label"] = label
-        self._props["tiles"] = [asdict(tile) for tile in tiles]
+        self._props["tiles"] = tuple(asdict(tile) for tile in tiles)
 
     def show(self, tiles: Sequence[Tile]) -> None:
         """Show these figures; nothing is sent when they are the same."""
-        shown = [asdict(tile) for tile in tiles]
+        shown = tuple(asdict(tile) for tile in tiles)
         if shown != self._props["tiles"]:
             self._props["tiles"] = shown
             self.update()

@@ -44,8 +44,8 @@ class Timeline(Element, component="timeline.js"):
             self.update()
 
 
-def _told(events: Sequence[JobEvent]) -> list[dict[str, str | None]]:
-    return [
+def _told(events: Sequence[JobEvent]) -> tuple[dict[str, str | None], ...]:
+    return tuple(
         {
             "id": event.key,
             "at": instant(event.at),
@@ -55,7 +55,7 @@ def _told(events: Sequence[JobEvent]) -> list[dict[str, str | None]]:
         }
         for event in events
         if event.kind != "progress"
-    ]
+    )
 
 
 def words_of(event: JobEvent) -> str:

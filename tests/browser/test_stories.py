@@ -59,6 +59,22 @@ async def test_the_address_holds_the_search_and_the_list_is_live(site: Machine, 
     assert await page.locator(f'tr[data-id="{third}"]').count() == 0
 
 
+async def test_a_tab_that_is_up_to_date_is_sent_what_changes_and_no_table_again(site: Machine, admin: Visitor) -> None:
+    sent: list[str] = []
+    admin.page.on("websocket", lambda wire: wire.on("framereceived", lambda frame: sent.append(str(frame))))
+    await submit(site, {"url": NOBODY_THERE}, delaySeconds=3600, tags=["sent"])
+    await admin.open("/jobs?q=tag:sent")
+    rows = admin.page.locator("tbody tr")
+    await expect(rows).to_have_count(1)
+
+    second = await submit(site, {"url": NOBODY_THERE}, maxAttempts=1, tags=["sent"])
+    await expect(rows.first).to_have_attribute("data-id", second)
+    await expect(rows.first.locator(".status")).to_have_text("dead")
+
+    assert any(second in frame for frame in sent)
+    assert not any("columns" in frame for frame in sent)
+
+
 async def test_the_head_of_a_column_sorts_and_the_address_keeps_the_order(site: Machine, admin: Visitor) -> None:
     ids = [
         await submit(site, {"url": NOBODY_THERE}, delaySeconds=3600, tags=["sorted"], priority=priority)
