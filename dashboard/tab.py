@@ -58,7 +58,7 @@ class Tab:
         self.client = client
         self.request = request
         self.caller = caller
-        self._stale = text("p", "The database or Temporal does not answer: this may be out of date.", "notice")
+        self._stale = text("p", "The database or Temporal does not answer: this may be out of date.", "notice stale")
         self._stale.props("role=status").set_visibility(False)
         self._seen = asyncio.Event()
         self._seen.set()

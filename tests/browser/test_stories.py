@@ -59,6 +59,23 @@ async def test_the_address_holds_the_search_and_the_list_is_live(site: Machine, 
     assert await page.locator(f'tr[data-id="{third}"]').count() == 0
 
 
+async def test_nothing_says_live_while_the_connection_is_lost_and_it_says_so_again(admin: Visitor) -> None:
+    await admin.open("/")
+    said = """(words) => {
+        const live = document.querySelector(".live");
+        const style = (part) => getComputedStyle(live, part);
+        const shown = style("::after").content === "none" ? live.innerText : JSON.parse(style("::after").content);
+        return `${shown} ${style("::before").backgroundColor === style("").color}` === words;
+    }"""
+    await admin.page.wait_for_function(said, arg="live false")
+
+    await admin.page.evaluate("window.socket.disconnect()")
+    await admin.page.wait_for_function(said, arg="not connected true")
+    await admin.page.evaluate("window.socket.connect()")
+
+    await admin.page.wait_for_function(said, arg="live false")
+
+
 async def test_a_tab_that_is_up_to_date_is_sent_what_changes_and_no_table_again(site: Machine, admin: Visitor) -> None:
     sent: list[str] = []
     admin.page.on("websocket", lambda wire: wire.on("framereceived", lambda frame: sent.append(str(frame))))
