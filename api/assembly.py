@@ -23,6 +23,7 @@ from api.erasing import ErasureDesk
 from api.explain import Explainer
 from api.exposition import Exposition
 from api.feed import MOST_STREAMS, Feed, OpenStreams
+from api.flow_retries import FlowRetries
 from api.flows import FlowDesk
 from api.identity import Authenticator
 from api.inline import InlineRunner
@@ -142,7 +143,8 @@ def assemble(
         BulkAcceptance(intake, upload_check, dependencies, admission, relay),
         QueueCleaning(Cleaning(database)),
     )
-    retrying = Retrying(acceptance, lookup, engine, intake, upload_check, trail)
+    flow_retries = FlowRetries(Flows(database), queries, upload_check, admission, relay)
+    retrying = Retrying(acceptance, lookup, engine, intake, upload_check, flow_retries, trail)
     statistics = Statistics(QueueStatistics(database), DeadLetters(database), workers, pausing)
     queue = QueueService(
         acceptance, lookup, engine, queries, history, relay, pausing, bulk, statistics, cleaning, retrying, trail

@@ -112,7 +112,7 @@ def drafted_flow(
         for ref, depends_on in needed.items():
             with problems.of(places[ref]):
                 job = request.job(request.jobs[places[ref]], ids, depends_on)
-                drafts[ref] = _of_flow(drafted(caller, tenant_id, job, keys[ref]), flow_id)
+                drafts[ref] = of_flow(drafted(caller, tenant_id, job, keys[ref]), flow_id)
     refs = {ref: ids[ref] for ref in needed}
     fingerprint = request.fingerprint(tenant_id)
     undoing = [job.ref for job in request.jobs if job.on_dependency_failure == "compensate"]
@@ -158,6 +158,7 @@ def _job_key(flow_id: str, ref: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest() if ".result" in key else key
 
 
-def _of_flow(draft: Draft, flow_id: str) -> Draft:
+def of_flow(draft: Draft, flow_id: str) -> Draft:
+    """Return the draft as one of a job of the flow; no key of its own stands for it."""
     header = draft.header.model_copy(update={"flow_id": flow_id})
     return Draft(replace(draft.submission, header=header, key=None), draft.payload)

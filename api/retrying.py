@@ -11,6 +11,7 @@ from uuid_utils import uuid7
 
 from api.acceptance import Acceptance, Accepted
 from api.audit import AuditTrail
+from api.flow_retries import FlowRetries
 from api.identity import Caller, Right
 from api.lookup import Lookup
 from api.requests import JobRequest, RetryBody, checked_payload
@@ -34,6 +35,7 @@ class Retrying:
         engine: TemporalEngine,
         intake: Intake,
         uploads: UploadCheck,
+        flows: FlowRetries,
         trail: AuditTrail,
     ) -> None:
         self._acceptance = acceptance
@@ -41,16 +43,19 @@ class Retrying:
         self._engine = engine
         self._intake = intake
         self._uploads = uploads
+        self._flows = flows
         self._trail = trail
 
     async def retry(self, caller: Caller, job_id: str, body: RetryBody, key: str | None = None) -> Accepted:
         """Go on with a dead job, edited or not, from its failed steps or its start; start an ended one as its child.
 
+        The child of a flow's job that did not complete takes its place there, see `FlowRetries.start_anew`.
+
         The same Idempotency-Key again does nothing more, however the job stands by then.
 
         Raises:
             NotFound: There is none in the caller's scope.
-            Conflict: It is running, or a step's outcome is unknown.
+            Conflict: It is running, a step's outcome is unknown, or its flow cannot go on from there.
             InvalidInput: The new payload is wrong, or the key was used for another request.
         """
         caller.must(Right.JOBS_DECIDE)
@@ -58,12 +63,21 @@ class Retrying:
         said = request_hash(job.tenant_id, ["retry", job.id, body.to_wire()])
         if job.status is JobStatus.DEAD:
             return await self._go_on(caller, job, body, key, said)
-        if key and await self._intake.remembered(job.tenant_id, key, said) == job.id:
-            return Accepted(job, replayed=True)
+        if key and (earlier := await self._made_before(job, key, said)):
+            again = job if earlier == job.id else await self._lookup.find(caller, earlier)
+            return Accepted(again, replayed=True)
+        if job.status.ended and (flow := await self._flows.flow_of(job)):
+            return await self._flows.start_anew(caller, flow, job, body, key, said)
         if job.status.ended:
             return await self._start_again(caller, job, body, key)
         msg = f"job '{job_id}' is {job.status.value}; only dead or ended jobs can be retried"
         raise Conflict(msg)
+
+    async def _made_before(self, job: Job, key: str, said: str) -> str | None:
+        try:
+            return await self._intake.remembered(job.tenant_id, key, said)
+        except Unavailable:
+            return None
 
     async def _go_on(self, caller: Caller, job: Job, body: RetryBody, key: str | None, said: str) -> Accepted:
         once = request_hash(job.tenant_id, [key, said]) if key else str(uuid7())

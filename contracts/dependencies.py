@@ -11,6 +11,9 @@ from contracts.values import WireModel
 REFERENCE = re.compile(r"\{\{\s*(?P<job>[^{}]+?)\.result(?P<path>(?:\.[^.{}\s]+)*)\s*\}\}")
 """`{{job.result.path}}`: a value in the result of another job. A path may lead through lists: `items.0.key`."""
 
+NOT_NEEDED = {"needed": False}
+"""The result of a job that was to make up for what others did, when all of them did well or nothing was done."""
+
 
 class WatchInput(WireModel):
     """Have a job told when others end."""

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import Field
 
 from contracts.dependencies import references
-from contracts.errors import InvalidInput
+from contracts.errors import Conflict, InvalidInput
+from contracts.failures import DEPENDENCY_FAILED
 from contracts.jobs import JobFailure, JobStatus, Priority, Progress
 from contracts.values import Instant, WireModel
 
@@ -114,6 +115,7 @@ class FlowJob(WireModel):
     status: JobStatus | None = Field(default=None, description="null: the job was cleaned away after its end")
     priority: Priority | None = None
     depends_on: tuple[str, ...] = Field(default=(), description="refs")
+    earlier: tuple[str, ...] = Field(default=(), description="ids of the jobs whose place it took, the first one first")
     compensates: bool = Field(default=False, description="runs only to make up for what others did")
     attempts: int = 0
     created_at: Instant | None = None
@@ -121,6 +123,21 @@ class FlowJob(WireModel):
     completed_at: Instant | None = None
     progress: Progress | None = None
     error: JobFailure | None = None
+
+    @property
+    def fell_with_others(self) -> bool:
+        """Whether it was cancelled because another job did not complete."""
+        return self.status is JobStatus.CANCELLED and self.error is not None and self.error.type == DEPENDENCY_FAILED
+
+    @property
+    def cancelled_waiting(self) -> bool:
+        """Whether it was cancelled before a step of it had begun."""
+        return self.status is JobStatus.CANCELLED and self.processed_at is None
+
+    @property
+    def may_serve(self) -> bool:
+        """Whether jobs that wait for it may still begin: it completed, or has not ended."""
+        return self.status is JobStatus.COMPLETED or not (self.status is None or self.status.ended)
 
     def redact(self) -> "FlowJob":
         """Return the same job without error text."""
@@ -168,3 +185,47 @@ class FlowView(FlowSummary):
     def redact(self) -> "FlowView":
         """Return the same flow without error text."""
         return self.model_copy(update={"jobs": tuple(job.redact() for job in self.jobs)})
+
+
+def jobs_to_start_anew(flow: FlowView, root: FlowJob, unneeded: Collection[str]) -> tuple[FlowJob, ...]:
+    """Return the jobs to start anew so that a flow goes on from one that did not complete, each after those it needs.
+
+    These are the job itself, those that were cancelled because of it, and what would have to make up for them.
+
+    unneeded: refs of the compensations that found nothing to do
+
+    Raises:
+        Conflict: The flow cannot go on from there; the words say why.
+    """
+    jobs = {job.ref: job for job in flow.jobs}
+    anew = {root.ref: root}
+    _must_be_ready(root, jobs)
+    for ref in (ref for wave in waves_of({job.ref: job.depends_on for job in flow.jobs}) for ref in wave):
+        job = jobs[ref]
+        if ref in anew or anew.keys().isdisjoint(job.depends_on):
+            continue
+        if job.compensates:
+            _must_be_unneeded(job, unneeded)
+            anew[ref] = job
+        elif job.status is JobStatus.PENDING:
+            msg = f"the job '{ref}' of the flow waits for '{root.ref}' and others still; retry when it has ended"
+            raise Conflict(msg)
+        elif job.fell_with_others and all(other in anew or jobs[other].may_serve for other in job.depends_on):
+            anew[ref] = job
+    return tuple(anew.values())
+
+
+def _must_be_ready(root: FlowJob, jobs: Mapping[str, FlowJob]) -> None:
+    """Pass unless the job would be cancelled again at once, over another one."""
+    if root.cancelled_waiting and (lost := [ref for ref in root.depends_on if not jobs[ref].may_serve]):
+        other = jobs[lost[0]]
+        standing = other.status.value if other.status else "cleaned away"
+        msg = f"the job '{root.ref}' of the flow needs '{other.ref}', which is {standing}: retry that one"
+        raise Conflict(msg)
+
+
+def _must_be_unneeded(job: FlowJob, unneeded: Collection[str]) -> None:
+    if job.ref not in unneeded:
+        standing = job.status.value if job.status else "cleaned away"
+        msg = f"the job '{job.ref}' ({standing}) makes up for what the flow did; submit the flow again instead"
+        raise Conflict(msg)

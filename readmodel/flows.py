@@ -4,16 +4,16 @@ A flow's row is locked after the caller's key and before all that intake.py lock
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.audit import SYSTEM, AuditAction, Author, Deed
-from contracts.errors import InvalidInput
+from contracts.errors import Conflict, InvalidInput
 from contracts.flows import FlowAccepted, FlowEdge, FlowJob, FlowSummary, FlowView, flow_status
 from contracts.jobs import JobFailure, JobStatus, Progress
 from contracts.values import job_type_of
@@ -55,6 +55,15 @@ class NewFlow:
     request_hash: str
     compensations: Sequence[str] = ()
     key: str | None = None
+
+
+@dataclass(frozen=True)
+class Successor:
+    """A job that takes another one's place in a flow."""
+
+    ref: str
+    instead_of: str
+    job: Submission
 
 
 class Flows:
@@ -104,6 +113,39 @@ class Flows:
             await record(connection, [Deed(by, AuditAction.FLOW_SUBMIT, flow.id, flow.tenant_id, after=said)])
         return _accepted(flow), True
 
+    async def go_on(
+        self, flow_id: str, successors: Sequence[Successor], by: Author, claimed: Mapping[str, Any] | None = None
+    ) -> str | None:
+        """Write jobs that take the places of ended ones, due at once for the relay to start, or nothing.
+
+        Return the id of the job that an equal request made before; None when these are written.
+
+        claimed: the row of the caller's key
+
+        Raises:
+            Conflict: One of the places was taken meanwhile.
+            InvalidInput: The key, or the id of a job, was used for another request.
+        """
+        submissions = [each.job for each in successors]
+        sealer = await self._database.vault.sealer([each.header.tenant_id for each in submissions[:1]])
+        async with self._database.write() as connection:
+            if claimed and not await claim(connection, [dict(claimed)]):
+                return await _made_before(connection, claimed)
+            query = select(FlowRow.refs, FlowRow.replaced).where(FlowRow.id == flow_id).with_for_update()
+            refs, replaced = (await connection.execute(query)).one()
+            for each in successors:
+                _must_hold(refs, each)
+            for answer in await accept_jobs(connection, submissions, timedelta(0), sealer):
+                if isinstance(answer, InvalidInput):
+                    raise answer
+            told = {
+                "refs": refs | {each.ref: each.job.header.id for each in successors},
+                "replaced": [*replaced, *([each.ref, each.instead_of] for each in successors)],
+            }
+            await connection.execute(update(FlowRow).where(FlowRow.id == flow_id).values(told))
+            await record(connection, [_retried(by, flow_id, successors)])
+        return None
+
     async def get(self, flow_id: str) -> FlowView | None:
         """Return a flow with its jobs; None when there is none of this id."""
         async with self._database.read() as connection:
@@ -129,8 +171,32 @@ class Flows:
             query = query.where(FlowRow.tenant_id == tenant_id)
         async with self._database.read() as connection:
             rows, following = await newest_first(connection, query, limit, cursor)
-            standings = await _standings(connection, [row.id for row in rows])
+            standings = await _standings(connection, rows)
         return [FlowSummary(**_summary(row, *standings[row.id])) for row in rows], following
+
+
+def _must_hold(refs: Mapping[str, str], successor: Successor) -> None:
+    if refs[successor.ref] != successor.instead_of:
+        raise place_taken(successor.instead_of, refs[successor.ref])
+
+
+def place_taken(job_id: str, by: str) -> Conflict:
+    """Return the error of a job that another one has taken the place of."""
+    return Conflict(f"the job '{job_id}' was started anew: '{by}' has its place in the flow")
+
+
+def _retried(by: Author, flow_id: str, successors: Sequence[Successor]) -> Deed:
+    """Return the line of the audit log: the job that was retried, and what was started anew with it."""
+    root = successors[0]
+    started = {each.ref: each.job.header.id for each in successors}
+    after = {"childJobId": root.job.header.id, "flowId": flow_id, "started": started}
+    job_id, tenant_id = root.instead_of, root.job.header.tenant_id
+    return Deed(by, AuditAction.JOB_RETRY, job_id, tenant_id, job_id, after=after)
+
+
+def _first_refs(row: Row[Any]) -> dict[str, str]:
+    """Return ref to job id as the flow was accepted, whatever was started anew since."""
+    return dict(row.refs) | dict(reversed(row.replaced))
 
 
 async def _repeated(connection: AsyncConnection, flow: NewFlow) -> FlowAccepted | None:
@@ -145,10 +211,19 @@ async def _repeated(connection: AsyncConnection, flow: NewFlow) -> FlowAccepted 
     return None if row is None else _accepted(row)
 
 
+async def _made_before(connection: AsyncConnection, claimed: Mapping[str, Any]) -> str:
+    mine = (claimed["tenant_id"], claimed["key"])
+    known_hash, resource = (await known_claims(connection, {mine}))[mine]
+    if known_hash != claimed["request_hash"]:
+        raise used_otherwise(claimed["key"])
+    return resource
+
+
 async def _insert(connection: AsyncConnection, flow: NewFlow) -> bool:
     insert = insert_into(connection, FlowRow).on_conflict_do_nothing(index_elements=["id"]).returning(FlowRow.id)
     names = ("id", "tenant_id", "name", "actor", "created_at", "refs")
-    values = {name: getattr(flow, name) for name in names} | {"compensations": list(flow.compensations)}
+    values = {name: getattr(flow, name) for name in names}
+    values |= {"compensations": list(flow.compensations), "replaced": []}
     return (await connection.execute(insert, values)).one_or_none() is not None
 
 
@@ -159,31 +234,34 @@ async def _same(connection: AsyncConnection, flow: NewFlow, jobs: Sequence[Submi
         InvalidInput: It was another request.
     """
     row = (await connection.execute(select(FlowRow.__table__).where(FlowRow.id == flow.id))).one()
-    query = select(JobRow.id, JobRow.request_hash).where(JobRow.flow_id == flow.id)
+    first = _first_refs(row)
+    query = select(JobRow.id, JobRow.request_hash).where(JobRow.id.in_(first.values()))
     before = {job.id: job.request_hash for job in await connection.execute(query)}
     asked = {job.header.id: job.header.request_hash for job in jobs}
-    if (row.name, row.refs) != (flow.name, flow.refs) or any(asked[job_id] != before[job_id] for job_id in before):
+    if (row.name, first) != (flow.name, flow.refs) or any(asked[job_id] != before[job_id] for job_id in before):
         raise used_otherwise(flow.key or flow.id)
     return _accepted(row)
 
 
 async def _standings(
-    connection: AsyncConnection, flow_ids: Sequence[str]
+    connection: AsyncConnection, flows: Sequence[Row[Any]]
 ) -> dict[str, tuple[dict[JobStatus, int], datetime | None]]:
     """Return for each flow its jobs' number by status, and when the last of those ended that have."""
     query = select(JobRow.flow_id, JobRow.status, func.count().label("jobs"), func.max(JobRow.completed_at).label("at"))
-    query = query.where(JobRow.flow_id.in_(flow_ids)).group_by(JobRow.flow_id, JobRow.status)
+    query = query.where(JobRow.flow_id.in_([flow.id for flow in flows])).group_by(JobRow.flow_id, JobRow.status)
+    if replaced := [job_id for flow in flows for _, job_id in flow.replaced]:
+        query = query.where(JobRow.id.not_in(replaced))
     counts: dict[str, dict[JobStatus, int]] = defaultdict(dict)
     ends: dict[str, list[datetime]] = defaultdict(list)
     for row in await connection.execute(query):
         counts[row.flow_id][JobStatus(row.status)] = row.jobs
         ends[row.flow_id] += [row.at] if row.at else []
-    return {flow_id: (counts[flow_id], max(ends[flow_id], default=None)) for flow_id in flow_ids}
+    return {flow.id: (counts[flow.id], max(ends[flow.id], default=None)) for flow in flows}
 
 
 def _accepted(flow: NewFlow | Row[Any]) -> FlowAccepted:
     same = {name: getattr(flow, name) for name in ("id", "name", "tenant_id", "created_at")}
-    return FlowAccepted(**same, jobs=flow.refs)
+    return FlowAccepted(**same, jobs=flow.refs if isinstance(flow, NewFlow) else _first_refs(flow))
 
 
 def _summary(row: Row[Any], counts: dict[JobStatus, int], last_end: datetime | None) -> dict[str, Any]:
@@ -199,10 +277,13 @@ def _summary(row: Row[Any], counts: dict[JobStatus, int], last_end: datetime | N
 
 
 def _view(row: Row[Any], jobs: dict[str, Row[Any]], errors: dict[str, JobFailure | None]) -> FlowView:
-    names = {job_id: ref for ref, job_id in row.refs.items()}
+    names = {job_id: ref for ref, job_id in (*row.refs.items(), *row.replaced)}
+    earlier: dict[str, list[str]] = defaultdict(list)
+    for ref, job_id in row.replaced:
+        earlier[ref].append(job_id)
     shown = tuple(
         _job(ref, job_id, jobs.get(job_id), names, errors.get(job_id)).model_copy(
-            update={"compensates": ref in row.compensations}
+            update={"compensates": ref in row.compensations, "earlier": tuple(earlier[ref])}
         )
         for ref, job_id in row.refs.items()
     )
@@ -221,5 +302,5 @@ def _job(ref: str, job_id: str, row: Row[Any] | None, names: dict[str, str], err
         return FlowJob(**known)
     same = ("status", "priority", "attempts", "created_at", "processed_at", "completed_at", "progress")
     known |= {name: getattr(row, name) for name in same}
-    depends_on = tuple(names[other] for other in row.depends_on if other in names)
+    depends_on = tuple(dict.fromkeys(names[other] for other in row.depends_on if other in names))
     return FlowJob(**known, depends_on=depends_on, error=error)

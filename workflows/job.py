@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from contracts.dependencies import NotNeeded
+    from contracts.dependencies import NOT_NEEDED, NotNeeded
     from contracts.failures import HELD, UNDECIDED
     from contracts.jobs import (
         DependencyEnd,
@@ -39,9 +39,6 @@ PayloadT = TypeVar("PayloadT", bound=JobPayload)
 ResultT = TypeVar("ResultT")
 ArgumentT = TypeVar("ArgumentT")
 
-
-NOT_NEEDED = {"needed": False}
-"""The result of a job that was to make up for what others did, when all of them did well or nothing was done."""
 
 SOON = timedelta(seconds=1)
 """Nobody minds a job that starts this much early; the clocks of two machines may differ by as much."""

@@ -69,12 +69,16 @@ async def build_one(tab: Tab) -> None:
         if tab.may(Right.JOBS_CANCEL):
             stop.set_visibility(not flow.status.ended)
 
-    async def refresh() -> None:
-        await show(await tab.here.flows.get(await tab.who(), flow_id))
+    own: set[str] = set()
 
+    async def refresh() -> None:
+        found = await tab.here.flows.get(await tab.who(), flow_id)
+        own.update(job.id for job in found.jobs)
+        await show(found)
+
+    own.update(job.id for job in flow.jobs)
     await show(flow)
     reload = tab.keep(refresh, every=EVERY_SECONDS)
-    own = {job.id for job in flow.jobs}
 
     def told(events: Sequence[StoredEvent]) -> None:
         if any(entry.job_id in own for entry in events):
@@ -120,6 +124,8 @@ def _row(flow: FlowSummary) -> Row:
 def _job_row(job: FlowJob) -> Row:
     wire = job.to_wire()
     note = job.error.message or job.error.type if job.error else ""
+    if job.earlier:
+        note = f"started anew, after {count(len(job.earlier), 'earlier job')}" + (f"; {note}" if note else "")
     return {
         "id": job.id,
         "href": job_link(job.id),

@@ -126,6 +126,8 @@ async def _cancel(tab: Tab, job: Job, refresh: Refresh) -> None:
 def _what_happens(job: Job) -> str:
     if job.status is JobStatus.DEAD:
         return "The same job goes on; steps that are finished stay done."
+    if job.flow_id and job.status is not JobStatus.COMPLETED:
+        return "A new job takes its place in the flow, and those that were cancelled because of it start anew."
     return "This job has ended: a new job with the same payload is made, as its child."
 
 

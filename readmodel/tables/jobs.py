@@ -128,7 +128,8 @@ class RemovedJobRow(Base):
 class FlowRow(Base):
     """Jobs that were submitted together and wait for each other. `refs`: the caller's name of each job, to its id.
 
-    `compensations`: the names of those that make up for what others did.
+    `compensations`: the names of those that make up for what others did. `replaced`: name and id of each job whose
+    place another one took, in that order.
     """
 
     __tablename__ = "flows"
@@ -141,6 +142,7 @@ class FlowRow(Base):
     created_at: Mapped[datetime]
     refs: Mapped[dict[str, Any]]
     compensations: Mapped[list[str]]
+    replaced: Mapped[list[Any]]
 
 
 class JobEventRow(Base):

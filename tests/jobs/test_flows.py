@@ -2,15 +2,26 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from api.flow_requests import FlowRequest, drafted_flow
 from api.identity import Caller
-from contracts.errors import InvalidInput
-from contracts.flows import FlowNode, FlowStatus, dependencies_of, flow_status, waves_of
-from contracts.jobs import JobStatus
+from contracts.errors import Conflict, InvalidInput
+from contracts.flows import (
+    FlowEdge,
+    FlowJob,
+    FlowNode,
+    FlowStatus,
+    FlowView,
+    dependencies_of,
+    flow_status,
+    jobs_to_start_anew,
+    waves_of,
+)
+from contracts.jobs import JobFailure, JobStatus, Progress
 from readmodel.flows import Flows
 from tests.endpoints.test_jobs import job_that, upload
 from tests.fixtures_queue import Api, Providers, RunSystem, RunWorker
@@ -106,6 +117,52 @@ async def test_what_follows_a_job_that_failed_in_the_middle(
     assert standings(dead)["last"] == "pending"
     assert standings(done) == {"first": "completed", "middle": middle, "last": last, "beside": "completed"}
     assert (done["status"], done["progress"]["done"]) == (outcome, 4)
+
+
+async def test_a_flow_goes_on_from_a_failed_job_that_is_retried(
+    api: Api, providers: Providers, run_worker: RunWorker, run_system: RunSystem
+) -> None:
+    providers.reader.errors["middle"] = [OSError("disk")]
+    taken = {"photos": ["{{middle.result.photos.0.source}}"], "description": "{{middle.result.counts.read}} read"}
+    once = {"Idempotency-Key": "again"}
+
+    async with run_worker(api.history), run_system(api.services.database):
+        jobs = [
+            await a_job(api, "first"),
+            await a_job(api, "middle", "first", maxAttempts=1),
+            {"ref": "last", "jobType": "photo_processing", "payload": taken},
+            await a_job(api, "beside", "first"),
+            await a_job(api, "end", "last", "beside"),
+        ]
+        flow = await submit(api, *jobs)
+        failed = flow["jobs"]["middle"]
+        await flow_that(api, flow["id"], "dead")
+        await api.http.post(f"/v1/jobs/{failed}/discard", json={"reason": "no use"})
+        before = await over(api, flow["id"])
+        too_late = await api.http.post(f"/v1/jobs/{flow['jobs']['last']}/retry")
+        answers = [await api.http.post(f"/v1/jobs/{failed}/retry", headers=once) for _ in range(2)]
+        after = await over(api, flow["id"])
+        again = await api.http.post(f"/v1/jobs/{failed}/retry")
+        listed = (await api.http.get("/v1/flows")).json()["items"]
+        present = {job["ref"]: job for job in after["jobs"]}
+        last = (await api.http.get(f"/v1/jobs/{present['last']['id']}")).json()
+        done = await api.http.post(f"/v1/jobs/{flow['jobs']['first']}/retry")
+
+    assert standings(before) | {"end": "cancelled", "last": "cancelled", "middle": "failed"} == standings(before)
+    assert (too_late.status_code, "needs 'middle', which is failed" in too_late.json()["detail"]) == (409, True)
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[1].headers["idempotent-replayed"] == "true"
+    assert answers[0].json()["id"] == answers[1].json()["id"] == present["middle"]["id"]
+    assert answers[0].json()["metadata"]["parentJobId"] == failed
+    assert (after["status"], set(standings(after).values())) == ("completed", {"completed"})
+    assert {ref: job["earlier"] for ref, job in present.items()} == {
+        ref: [job_id] if ref in {"middle", "last", "end"} else [] for ref, job_id in flow["jobs"].items()
+    }
+    assert after["edges"] == before["edges"]
+    assert (listed[0]["status"], listed[0]["counts"]) == ("completed", {"completed": 5})
+    assert (last["payload"]["description"], last["dependsOn"]) == ("1 read", [present["middle"]["id"]])
+    assert (again.status_code, present["middle"]["id"] in again.json()["detail"]) == (409, True)
+    assert (done.status_code, done.json()["flowId"]) == (202, None)
 
 
 async def test_a_job_may_say_otherwise_than_its_flow(
@@ -287,6 +344,57 @@ def test_dependencies_are_those_named_and_those_taken_from_each_once() -> None:
     assert needed == {"a": (), "d": (), "b": ("a",), "c": ("a", "b", "d")}
     assert [set(wave) for wave in waves_of(needed)] == [{"a", "d"}, {"b"}, {"c"}]
     assert list(needed)[-1] == "c"
+
+
+def a_flow_of(*jobs: FlowJob) -> FlowView:
+    edges = tuple(FlowEdge(from_=other, to=job.ref) for job in jobs for other in job.depends_on)
+    return FlowView(
+        **{"id": "acme:flow:f", "name": "f", "tenant_id": "acme", "actor": "key:a", "status": FlowStatus.FAILED},
+        created_at=datetime.now(UTC),
+        progress=Progress(done=0, total=len(jobs), unit="job"),
+        counts={},
+        jobs=jobs,
+        edges=edges,
+    )
+
+
+def in_flow(ref: str, status: JobStatus, *depends_on: str, fell: bool = False, undoes: bool = False) -> FlowJob:
+    error = JobFailure(type="DependencyFailed", message=None, retryable=False) if fell else None
+    same = {"id": f"acme:photo_processing:{ref}", "job_type": "photo_processing", "error": error}
+    return FlowJob(ref=ref, status=status, depends_on=depends_on, compensates=undoes, **same)
+
+
+@pytest.mark.parametrize(
+    ("others", "unneeded", "anew"),
+    [
+        ([in_flow("ship", CANCELLED, "pay", fell=True)], [], {"pay", "ship"}),
+        ([in_flow("ship", CANCELLED, "pay")], [], {"pay"}),
+        ([in_flow("ship", COMPLETED, "pay")], [], {"pay"}),
+        ([in_flow("ship", PROCESSING, "pay")], [], {"pay"}),
+        ([in_flow("cut", FAILED), in_flow("ship", CANCELLED, "pay", "cut", fell=True)], [], {"pay"}),
+        ([in_flow("cut", PENDING), in_flow("ship", CANCELLED, "pay", "cut", fell=True)], [], {"pay", "ship"}),
+        (
+            [
+                in_flow("ship", CANCELLED, "pay", fell=True),
+                in_flow("refund", COMPLETED, "ship", "pay", undoes=True),
+            ],
+            ["refund"],
+            {"pay", "ship", "refund"},
+        ),
+        ([in_flow("ship", PENDING, "pay", "cut"), in_flow("cut", PROCESSING)], [], "waits for 'pay' and others still"),
+        ([in_flow("refund", COMPLETED, "pay", undoes=True)], [], "'refund' (completed) makes up for what the flow did"),
+        ([in_flow("refund", PENDING, "pay", undoes=True)], [], "'refund' (pending) makes up for what the flow did"),
+    ],
+)
+def test_what_starts_anew_with_a_failed_job(others: list[FlowJob], unneeded: list[str], anew: set[str] | str) -> None:
+    root = in_flow("pay", FAILED)
+
+    try:
+        found: set[str] | str = {job.ref for job in jobs_to_start_anew(a_flow_of(root, *others), root, unneeded)}
+    except Conflict as error:
+        found = str(error)
+
+    assert found == anew if isinstance(anew, set) else anew in str(found)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from contracts.audit import SYSTEM
 from contracts.errors import InvalidInput
 from contracts.flows import FlowAccepted, FlowEdge, FlowStatus
 from contracts.history import JobChange, accepted_event
 from contracts.jobs import JobFailure, JobHeader, JobStatus, Progress
+from readmodel.claims import key_values
 from readmodel.cleaning import Cleaning, EndedJobs
 from readmodel.database import Database
-from readmodel.flows import Flows, NewFlow
+from readmodel.flows import Flows, NewFlow, Successor
 from readmodel.history import HistoryWriter
 from readmodel.intake import Intake, Submission
 from readmodel.jobs import JobQueries
@@ -171,6 +173,31 @@ async def test_a_flow_shows_its_jobs_by_ref_in_their_order(flows: Flows, history
     assert (shown.jobs[1].error, shown.jobs[1].attempts, shown.jobs[1].processed_at) == (broken, 1, at(1))
     assert shown.jobs[1].redact().error == broken.model_copy(update={"message": None})
     assert await flows.get("acme:flow:none") is None
+
+
+async def test_of_two_that_take_one_place_in_a_flow_one_does(flows: Flows, intake: Intake) -> None:
+    flow, jobs = a_flow(key="k")
+    await flows.accept(flow, jobs)
+    heirs = [a_job(make_header(f"heir-{number}", flow_id=flow.id)) for number in range(2)]
+    steps = [[Successor("cut", jobs[0].header.id, heir)] for heir in heirs]
+    mine = [key_values(("acme", "again"), "hash", heir.header.id) for heir in heirs]
+
+    answers = await asyncio.gather(*(flows.go_on(flow.id, step, SYSTEM) for step in steps), return_exceptions=True)
+    shown = await flows.get(flow.id)
+    assert shown is not None
+    won = shown.jobs[0].id
+    (next_one,) = (heir for heir in heirs if heir.header.id != won)
+    again = [Successor("cut", won, next_one)]
+    first, second = [await flows.go_on(flow.id, again, SYSTEM, claimed) for claimed in mine]
+    later = await flows.get(flow.id)
+    replayed, new = await flows.accept(flow, jobs)
+
+    assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "NoneType"]
+    assert (first, second) == (None, mine[0]["resource_id"])
+    assert later is not None
+    assert (later.jobs[0].id, later.jobs[0].earlier) == (next_one.header.id, (jobs[0].header.id, won))
+    assert later.jobs[1].depends_on == ("cut",)
+    assert (replayed.jobs, new) == (flow.refs, False)
 
 
 async def test_flows_are_listed_newest_first_with_where_they_stand(flows: Flows, history: HistoryWriter) -> None:
