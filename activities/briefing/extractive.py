@@ -9,6 +9,7 @@ from datetime import date
 
 from activities.briefing import cues
 from activities.briefing.dates import first_date
+from activities.briefing.languages import RULES
 from activities.briefing.ranking import Interest, interests_of, mentions
 from activities.briefing.words import sentences
 from contracts.news import (
@@ -31,6 +32,9 @@ LEAST_LETTERS = 40
 MOST_LETTERS = 400
 LEAST_STORIES = 2
 """Stories about one thing that make it a topic."""
+
+*_FIRST, _LAST = (rules.name for rules in RULES.values())
+_LANGUAGES = f"{', '.join(_FIRST)} and {_LAST}"
 
 Found = Iterator[tuple[Story, str]]
 
@@ -111,7 +115,7 @@ def _first_of_each(stories: Iterable[Story]) -> tuple[Citation, ...]:
 
 def _alerts(material: ComposeInput) -> Iterator[NewsAlert]:
     for story, sentence in _recognised(material.stories, cues.warning):
-        cue = cues.warning(sentence)
+        cue = cues.warning(sentence, story.language)
         said = sentences(story.text, story.language)
         due = next((each for each in said if _deadline(each, material.today, story)), "")
         because = f"it says '{cue.words}'" if cue else ""
@@ -126,8 +130,8 @@ def _alerts(material: ComposeInput) -> Iterator[NewsAlert]:
 
 
 def _deadline(sentence: str, today: date, story: Story) -> date | None:
-    is_due = len(sentence) <= MOST_LETTERS and cues.is_due(sentence)
-    return first_date(sentence, today, _told(story)) if is_due else None
+    is_due = len(sentence) <= MOST_LETTERS and cues.is_due(sentence, story.language)
+    return first_date(sentence, story.language, today, _told(story)) if is_due else None
 
 
 def _told(story: Story) -> date | None:
@@ -137,18 +141,16 @@ def _told(story: Story) -> date | None:
 
 def _opportunities(material: ComposeInput) -> Iterator[Opportunity]:
     for story, sentence in _recognised(material.stories, cues.chance):
-        cue = cues.chance(sentence)
+        cue = cues.chance(sentence, story.language)
         because = f"it says '{cue.words}'" if cue else ""
         yield Opportunity(title=story.title, description=sentence, because=because, citations=story.citations)
 
 
-def _recognised(stories: Iterable[Story], rule: Callable[[str], object]) -> Found:
+def _recognised(stories: Iterable[Story], rule: Callable[[str, str], object]) -> Found:
     """Yield the stories in which a sentence is recognised, and the first such sentence, else the title."""
     for story in stories:
-        if story.language != cues.LANGUAGE:
-            continue
         told = [each for each in sentences(story.text, story.language) if len(each) <= MOST_LETTERS]
-        found = next((each for each in (*told, story.title) if rule(each)), None)
+        found = next((each for each in (*told, story.title) if rule(each, story.language)), None)
         if found:
             yield story, found
 
@@ -167,13 +169,13 @@ def _local_events(material: ComposeInput) -> Iterator[LocalEvent]:
     places = list(filter(None, (material.interests.geographic_focus.city, material.interests.geographic_focus.state)))
     for story in material.stories:
         whole = f"{story.title}\n{story.text}"
-        if story.language != cues.LANGUAGE or not cues.event(whole):
+        if not cues.event(whole, story.language):
             continue
         if not any(mentions(whole, place, story.language) for place in places):
             continue
         for sentence in (story.title, *sentences(story.text, story.language)):
-            day = first_date(sentence, material.today, _told(story))
-            if day and (cues.event(sentence) or cues.event(story.title)):
+            day = first_date(sentence, story.language, material.today, _told(story))
+            if day and (cues.event(sentence, story.language) or cues.event(story.title, story.language)):
                 yield LocalEvent(event=story.title, day=day, citations=story.citations)
                 break
 
@@ -188,10 +190,10 @@ def _notes(briefing: Briefing, material: ComposeInput) -> dict[str, str]:
             ("briefing", "trendingTopics", "opportunities", "alerts", "competitors", "localEvents"), nothing
         )
     unknown = sum(not story.language for story in material.stories)
-    foreign = sum(story.language != cues.LANGUAGE for story in material.stories) - unknown
-    others = ((foreign, "not in English"), (unknown, "in a language that is not known"))
+    foreign = sum(story.language not in RULES for story in material.stories) - unknown
+    others = ((foreign, "in other languages"), (unknown, "in a language that is not known"))
     told = " and ".join(f"{count} {words}" for count, words in others if count)
-    limits = f" ({told}: there are rules for English alone)" if told else ""
+    limits = f" ({told}: there are rules for {_LANGUAGES} alone)" if told else ""
     of = f"of {_stories(shown)}, none"
     named, place = material.interests.competitors, material.interests.geographic_focus
     why = {
