@@ -58,6 +58,7 @@ from readmodel.payment_days import PaymentDayBook
 from readmodel.payments import PaymentBook
 from readmodel.persons import Persons
 from readmodel.retention import Retention
+from readmodel.social_accounts import SocialAccountBook
 from readmodel.tenant_keys import KeyShredder, key_ring
 from readmodel.waiting import Waiting
 from readmodel.workers import WorkerRegistry
@@ -114,6 +115,7 @@ async def work(settings: Settings, queues: list[str], stop: asyncio.Event) -> No
             **payment_providers(client, database),
             **generation_providers(database, history),
             **news_providers(database),
+            **social_providers(database),
             "writer": news_writer(cast(Sequence[ModelProvider], providers["models"]), database, history),
             "seer": photo_seer(cast(Sequence[ModelProvider], providers["models"]), database),
             **system_providers(client, database, settings, cast(PaymentProvider, providers["money"])),
@@ -137,6 +139,11 @@ def generation_providers(database: Database, history: BufferedHistory) -> dict[s
 def news_providers(database: Database) -> dict[str, object]:
     """Return what the steps of news work with beside web and reader, by the names their constructors use."""
     return {"feeds": KeptFeeds(database)}
+
+
+def social_providers(database: Database) -> dict[str, object]:
+    """Return what the steps of syndications work with beside the platforms, by the names their constructors use."""
+    return {"social_accounts": SocialAccountBook(database)}
 
 
 def news_writer(models: Sequence[ModelProvider], database: Database, history: BufferedHistory) -> BriefingWriter | None:

@@ -15,6 +15,9 @@ from adapters.objects.store import ObjectStore
 from adapters.payments.none import NoProvider
 from adapters.photos.reader import LocalPhotoReader
 from adapters.products.matcher import FuzzyMatcher
+from adapters.social.asking import ServerAsker
+from adapters.social.bluesky import BlueskyNetwork
+from adapters.social.mastodon import MastodonNetwork
 from adapters.webhooks.sender import HttpWebhooks
 from config import Settings
 from contracts.alerts import AlertChannel
@@ -24,6 +27,8 @@ from contracts.keys import KeyWrapper
 from contracts.news_ports import HostTurns
 from contracts.payment_ports import PaymentProvider, ProviderEvents
 from contracts.ports import BlobStore
+from contracts.social_ports import SocialNetwork
+from contracts.syndications import Platform
 from contracts.tasks import beside
 
 NEWS_TIMEOUT = timedelta(seconds=20)
@@ -93,6 +98,8 @@ async def step_providers(
                 "seer": None,
                 "money": money,
                 "models": models,
+                "networks": social_networks(settings),
+                "copier": reader,
             }
     finally:
         await money.close()
@@ -125,6 +132,12 @@ def model_providers(settings: Settings) -> Sequence[ModelProvider]:
     from adapters.models.openai_models import OpenAiModels  # as above
 
     return [OpenAiModels(endpoint) for endpoint in settings.ai_providers]
+
+
+def social_networks(settings: Settings) -> dict[str, SocialNetwork]:
+    """Return what posts on social platforms, by the platform's name."""
+    asker = ServerAsker(allow_private=settings.allow_private_urls)
+    return {Platform.BLUESKY: BlueskyNetwork(asker), Platform.MASTODON: MastodonNetwork(asker)}
 
 
 def provider_events(settings: Settings) -> ProviderEvents:

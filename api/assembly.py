@@ -38,6 +38,7 @@ from api.retrying import Retrying
 from api.schedule_starts import ScheduleStarts
 from api.schedules import Schedules
 from api.service import QueueService
+from api.social_accounts import SocialAccountDesk
 from api.statistics import Statistics
 from api.stream import Tail
 from api.tokens import reader_of
@@ -73,6 +74,7 @@ from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
 from readmodel.payment_lines import PaymentLines
 from readmodel.payments import PaymentBook, ProviderEventBook
+from readmodel.social_accounts import SocialAccountBook
 from readmodel.spending import Spending
 from readmodel.statistics import QueueStatistics
 from readmodel.usage import UsageQueries
@@ -131,7 +133,8 @@ def assemble(
     rates = SubmissionRates(options.limits_url)
     admission = Admission(standings, rates, AbuseRecord(database))
     reached = Dependencies(engine, database, blobs, rates)
-    upload_check, dependencies = UploadCheck(blobs), DependencyCheck(queries, engine)
+    social_accounts = SocialAccountBook(database)
+    upload_check, dependencies = UploadCheck(blobs, social_accounts), DependencyCheck(queries, engine)
     acceptance = Acceptance(
         engine, ledger, intake, upload_check, relay, dependencies, admission=admission, inline=inline
     )
@@ -178,6 +181,7 @@ def assemble(
         transparency=Transparency(database, options.default_limits, options.public_tenants),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls, trail),
         payments=_payments(database, engine, options.provider_events),
+        social_accounts=SocialAccountDesk(social_accounts, urls),
         dead_letters=DeadLetterDesk(DeadLetters(database), ErrorMarks(database)),
         alerts=AlertBook(database),
         approvals=ApprovalDesk(approvals, engine, trail),

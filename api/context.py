@@ -32,6 +32,7 @@ from api.readiness import Dependencies
 from api.schedule_starts import ScheduleStarts
 from api.schedules import Schedules
 from api.service import QueueService
+from api.social_accounts import SocialAccountDesk
 from api.stream import Tail
 from api.transparency import Transparency
 from api.uploads import Uploads
@@ -86,6 +87,7 @@ class Services:
     transparency: Transparency
     webhooks: WebhookDesk
     payments: PaymentDesk
+    social_accounts: SocialAccountDesk
     dead_letters: DeadLetterDesk
     codec: CodecDesk
     erasures: ErasureDesk

@@ -39,6 +39,8 @@ class Right(StrEnum):
     """Pause and resume, and remove ended jobs."""
     SCHEDULES_MANAGE = "schedules:manage"
     WEBHOOKS_MANAGE = "webhooks:manage"
+    ACCOUNTS_MANAGE = "accounts:manage"
+    """Give and remove the accounts that posts are made with."""
     ALERTS_MANAGE = "alerts:manage"
     """Decide by which rules alerts are raised; only the platform's keys can use it."""
     KEYS_MANAGE = "keys:manage"
@@ -67,6 +69,7 @@ ROLES: dict[str, frozenset[Right]] = {
     "admin": _OPERATOR
     | {
         Right.KEYS_MANAGE,
+        Right.ACCOUNTS_MANAGE,
         Right.LIMITS_MANAGE,
         Right.TENANTS_ERASE,
         Right.PERSONS_ERASE,

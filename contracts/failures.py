@@ -15,6 +15,8 @@ DEPENDENCY_FAILED = "DependencyFailed"
 """A job this one depends on did not complete."""
 NOT_APPROVED = "NotApproved"
 """Somebody rejected what the job made, or nobody decided in time."""
+NOT_POSTED = "NotPosted"
+"""Every platform refused the post for good."""
 DISCARDED = "Discarded"
 """An operator gave the dead job up."""
 UNDECIDED = frozenset({HELD, OUTCOME_UNKNOWN, SET_ASIDE, NOT_CONFIGURED})

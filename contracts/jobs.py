@@ -117,6 +117,10 @@ class JobPayload(WireModel):
         """Yield (path in the payload, upload id) of every upload that must exist before the job is accepted."""
         return iter(())
 
+    def social_accounts(self) -> Iterator[tuple[str, str, str | None]]:
+        """Yield (path in the payload, platform, account or None for the usual one) of every account that must exist."""
+        return iter(())
+
     def expected(self) -> Progress | None:
         """Return how much there is to do, nothing of it done; None when that is not known beforehand."""
         return None

@@ -62,6 +62,9 @@ MONEY_MOVE = replace(
 REMOTE_READ = replace(LOCAL_WORK, initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60))
 """Reading from somebody else's server: give it time between attempts."""
 
+REMOTE_POST = replace(REMOTE_READ, start_to_close=timedelta(minutes=5))
+"""Posting with up to four pictures: longer than all its calls to a platform can take together."""
+
 MODEL_CALL = replace(REMOTE_READ, start_to_close=timedelta(minutes=30), maximum_interval=timedelta(minutes=2))
 """Asking models: longer than several providers, each asked and asked again, may take together."""
 

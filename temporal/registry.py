@@ -7,16 +7,19 @@ from activities.generations import GenerationActivities
 from activities.news import NewsActivities
 from activities.payments import PaymentActivities
 from activities.photos import PhotoActivities
+from activities.syndications import SyndicationActivities
 from contracts.generations import GenerationInput
 from contracts.jobs import JobPayload, Priority
 from contracts.news import NewsInput
 from contracts.payments import PaymentInput
 from contracts.photos import PhotoInput
 from contracts.policies import DEFAULT_MAX_ATTEMPTS, PAYMENT_MAX_ATTEMPTS
+from contracts.syndications import SyndicationInput
 from workflows.generations import GenerationWorkflow
 from workflows.news import NewsWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.photos import PhotoWorkflow
+from workflows.syndications import SyndicationWorkflow
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,10 @@ JOB_TYPES: dict[str, JobType] = {
             priority=Priority.CRITICAL, max_attempts=PAYMENT_MAX_ATTEMPTS, inline=True,
         ),
         JobType("ai_generation", GenerationInput, GenerationWorkflow, GenerationActivities),
+        JobType(
+            "social_syndication", SyndicationInput, SyndicationWorkflow, SyndicationActivities,
+            aliases=("social_media",),
+        ),
     )
 }  # fmt: skip
 

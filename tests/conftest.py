@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures_mail",
     "tests.fixtures_stripe",
     "tests.fixtures_models",
+    "tests.fixtures_social",
 ]
 
 PATIENT = {"projections", "endpoints", "jobs"}

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from contracts.ports import PhotoReport
+from contracts.social_ports import PostPicture
 
 if TYPE_CHECKING:
     from adapters.photos.text import TextReader
@@ -24,6 +25,13 @@ def read(image: bytes) -> PhotoReport:
     from adapters.photos.analysis import analyse
 
     return analyse(image, _reader())
+
+
+def copy(image: bytes, most_bytes: int, longest_px: int) -> PostPicture | str:
+    """Return a copy of one image that may be shown to everybody; it needs no models."""
+    from adapters.photos.copies import copy_of
+
+    return copy_of(image, most_bytes, longest_px)
 
 
 @lru_cache(maxsize=1)

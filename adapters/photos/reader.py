@@ -10,6 +10,7 @@ from adapters.processes.child import prepare
 from contracts.errors import JobError, Unavailable
 from contracts.photos import PhotoProblem
 from contracts.ports import PhotoReport
+from contracts.social_ports import PostPicture
 
 _log = logging.getLogger(__name__)
 _START = timedelta(seconds=60)
@@ -56,6 +57,20 @@ class LocalPhotoReader:
             _log.exception("reading an image of %d bytes failed", len(image))
             message = f"reading it failed: {type(error).__name__}"
             return PhotoReport(problem=PhotoProblem(code="unreadable", message=message))
+
+    async def copy(self, image: bytes, most_bytes: int, longest_px: int) -> PostPicture | str:
+        """Return a copy that may be shown to everybody; see `contracts.social_ports.PictureCopier`."""
+        try:
+            return await self._children.call(child.copy, image, most_bytes, longest_px, within=self._timeout)
+        except TimeoutError:
+            return f"no copy was made within {self._timeout.total_seconds():g} seconds"
+        except JobError:
+            raise
+        except (MemoryError, OSError) as error:
+            raise Unavailable(f"the photo reader ran out of something: {type(error).__name__}") from error
+        except Exception as error:  # noqa: BLE001  as above: it is about the image's content
+            _log.exception("copying an image of %d bytes failed", len(image))
+            return f"copying it failed: {type(error).__name__}"
 
     async def close(self) -> None:
         """Kill all processes and wait until they are gone; readings under way raise `Unavailable`."""

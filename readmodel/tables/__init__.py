@@ -47,6 +47,7 @@ from readmodel.tables.payments import (
     ProviderEventRow,
 )
 from readmodel.tables.processes import ApiKeyRow, WorkerRow
+from readmodel.tables.social import SocialAccountRow
 from readmodel.tables.statistics import DayDurationRow, JobCountRow, JobDurationRow
 from readmodel.tables.webhooks import WebhookDeliveryRow, WebhookRow
 
@@ -94,6 +95,7 @@ __all__ = [
     "RateSlotRow",
     "RemovedJobRow",
     "SlowdownRow",
+    "SocialAccountRow",
     "TenantKeyRow",
     "TenantLimitsRow",
     "WebhookDeliveryRow",

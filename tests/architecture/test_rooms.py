@@ -23,7 +23,7 @@ from temporal.buffer import BufferedHistory
 from temporal.registry import JOB_TYPES, JobType
 from temporal.workers import QUEUES, build_worker
 from tests.fixtures_queue import system_providers
-from worker import generation_providers, news_providers, payment_providers
+from worker import generation_providers, news_providers, payment_providers, social_providers
 from workflows.job import JobWorkflow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,6 +113,7 @@ async def test_every_queue_is_served_under_its_own_name_with_known_providers(cli
             **payment_providers(client, database),
             **generation_providers(database, told),
             **news_providers(database),
+            **social_providers(database),
             **system,
         }
 

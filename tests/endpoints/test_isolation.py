@@ -48,6 +48,7 @@ BODIES: Mapping[str, Any] = {
     "PUT /v1/dead-letters/{fingerprint}/mark": {"mark": "resolved"},
     "PUT /v1/alerts/rules": {"rules": []},
     "POST /v1/webhooks": {"url": "https://93.184.215.14/hook"},
+    "PUT /v1/social-accounts/{platform}/{account}": {"server": "https://93.184.215.14", "secret": "token"},
     "POST /v1/keys": {"role": "viewer", "name": "n"},
 }
 """What to send where a body is needed; `tenantId` is added where the description has it."""
@@ -137,7 +138,7 @@ async def ask(http: httpx.AsyncClient, route: Operation, a_path: str, *, named: 
 
 
 def concrete(route: Operation, thing: str) -> str:
-    path = route.path.replace("{id}", thing).replace("{jobType}", "photo_processing")
+    path = route.path.replace("{id}", thing).replace("{jobType}", "photo_processing").replace("{platform}", "mastodon")
     return re.sub(r"\{\w+\}", "msg_none", path)
 
 

@@ -13,6 +13,7 @@ from tests.fixtures_models import AIMOCK_KEY
 from tests.fixtures_models import Emulator as Models
 from tests.fixtures_processes import Collector, Machine
 from tests.fixtures_queue import ADMIN_KEY
+from tests.fixtures_social import MASTODON_TOKEN, Mastodon
 from tests.fixtures_stripe import Emulator
 
 SECRET = "xyzzyplanted"
@@ -46,6 +47,10 @@ PAYLOADS: dict[str, dict[str, Any]] = {
         "customerId": f"cus_{SECRET}",
         "paymentMethod": f"pm_{SECRET}",
     },
+    "social_syndication": {
+        "content": {"text": SECRET, "link": f"https://a.example/{SECRET}", "hashtags": [SECRET]},
+        "platforms": ["mastodon"],
+    },
 }
 STILL = {"completed", "failed", "dead", "cancelled"}
 
@@ -72,7 +77,13 @@ async def in_temporal(client: Client, job_id: str) -> bytes:
 
 @pytest.mark.parametrize("job_type", sorted(PAYLOADS))
 async def test_planted_secrets_are_in_no_log_trace_figure_id_history_or_table(
-    machine: Machine, collector: Collector, client: Client, emulator: Emulator, model_emulator: Models, job_type: str
+    machine: Machine,
+    collector: Collector,
+    client: Client,
+    emulator: Emulator,
+    model_emulator: Models,
+    mastodon: Mastodon,
+    job_type: str,
 ) -> None:
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
     settings |= {
@@ -81,8 +92,13 @@ async def test_planted_secrets_are_in_no_log_trace_figure_id_history_or_table(
         "SPACES_LOG_LEVEL": "DEBUG",
         "SPACES_AI_PROVIDERS": json.dumps([{"url": model_emulator.url, "key": AIMOCK_KEY, "model": "echo"}]),
     }
+    if job_type == "social_syndication":
+        settings["SPACES_ALLOW_PRIVATE_URLS"] = "true"
     await machine.api(**settings)
     await machine.worker(**settings)
+    account = {"server": mastodon.url, "secret": MASTODON_TOKEN}
+    if job_type == "social_syndication":
+        (await machine.http.put("/v1/social-accounts/mastodon/default", json=account)).raise_for_status()
 
     body = {"jobType": job_type, "payload": PAYLOADS[job_type], "maxAttempts": 1}
     job = (await machine.http.post("/v1/jobs", json=body)).json()
@@ -109,5 +125,8 @@ async def test_planted_secrets_are_in_no_log_trace_figure_id_history_or_table(
     assert ADMIN_KEY.encode() not in logs + collector.raw
     assert SECRET_KEY.encode() not in logs + collector.raw
     assert AIMOCK_KEY.encode() not in logs + collector.raw
+    assert [where for where, what in found.items() if MASTODON_TOKEN.encode() in what] == []
+    if job_type == "social_syndication":
+        assert SECRET in ended["result"]["results"][0]["text"]
     if job_type == "ai_generation":
         assert SECRET in ended["result"]["generatedText"]  # what the model wrote, and was heard, has one as well

@@ -37,6 +37,7 @@ from tests.replay.generations import record_generations
 from tests.replay.keeping import HISTORIES, record_stories
 from tests.replay.news import record_news
 from tests.replay.payments import record_payments
+from tests.replay.syndications import record_syndications
 
 TYPE, TENANT = "photo_processing", "acme"
 URL = "https://shop.example/shelf.png"
@@ -137,6 +138,7 @@ async def record() -> None:
             await record_payments(server.address)
             await record_news(server.address)
             await record_generations(server.address)
+            await record_syndications(server.address)
 
 
 @asynccontextmanager
