@@ -2,6 +2,14 @@
 export default {
   template: `
   <div class="table-box">
+    <div v-if="sortable.length && rows && rows.length" class="sorter">
+      <label>Sorted by
+        <select class="in" :value="order?.by" @change="$emit('sort', $event.target.value)">
+          <option v-for="c in sortable" :key="c.name" :value="c.sort">{{ c.label }}</option>
+        </select>
+      </label>
+      <button type="button" class="btn small" @click="$emit('sort', order.by)">{{ order?.descending ? "descending" : "ascending" }}<i class="arrow" aria-hidden="true"></i></button>
+    </div>
     <table class="table" :class="tight ? 'tight' : 'stacked'" :aria-label="label" :aria-busy="rows === null">
       <thead v-if="rows && rows.length">
         <tr>
@@ -81,6 +89,9 @@ export default {
     },
     beside() {
       return this.columns.filter((each) => each !== this.below);
+    },
+    sortable() {
+      return this.columns.filter((each) => each.sort);
     },
     all() {
       return this.rows.length > 0 && this.rows.every((row) => this.picked.has(row.id));

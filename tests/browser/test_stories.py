@@ -117,6 +117,12 @@ async def test_the_head_of_a_column_sorts_and_the_address_keeps_the_order(site: 
     await expect(head).to_have_attribute("aria-sort", "ascending")
     await expect(page.get_by_role("columnheader", name="Accepted")).to_have_attribute("aria-sort", "none")
 
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.get_by_label("Sorted by").select_option("Accepted")
+    await shows(2, 1, 0)
+    await page.get_by_role("button", name="descending").click()
+    await shows(0, 1, 2)
+
 
 async def test_a_new_status_is_on_the_screen_at_once(site: Machine, admin: Visitor) -> None:
     job_id = await submit(site, {"url": NOBODY_THERE}, delaySeconds=3600, tags=["quick"])
