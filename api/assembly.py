@@ -16,6 +16,7 @@ from api.bulk import BulkAcceptance
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.cleaning import QueueCleaning
 from api.codec import CodecDesk
+from api.completion import CompletionDesk
 from api.context import Services
 from api.dead_letters import DeadLetterDesk
 from api.dependencies import DependencyCheck
@@ -58,6 +59,7 @@ from readmodel.approvals import Approvals
 from readmodel.audit import AuditLog
 from readmodel.bulk import BulkActions
 from readmodel.cleaning import Cleaning
+from readmodel.completion import Completion
 from readmodel.database import Database
 from readmodel.dead_letters import DeadLetters
 from readmodel.deliveries import Deliveries
@@ -177,6 +179,7 @@ def assemble(
         admission=admission,
         usage=UsageQueries(database),
         analytics=AnalyticsDesk(Analytics(database), Spending(database), limits),
+        completion=CompletionDesk(Completion(database)),
         advice=AdviceDesk(database),
         transparency=Transparency(database, options.default_limits, options.public_tenants),
         webhooks=WebhookDesk(Webhooks(database), Deliveries(database), intake, urls, trail),

@@ -17,6 +17,7 @@ from api.approvals import ApprovalDesk
 from api.audit import AuditTrail
 from api.bulk_actions import BulkDecisions, BulkOrders
 from api.codec import CodecDesk
+from api.completion import CompletionDesk
 from api.dead_letters import DeadLetterDesk
 from api.erasing import ErasureDesk
 from api.explain import Explainer
@@ -83,6 +84,7 @@ class Services:
     approvals: ApprovalDesk
     alert_desk: AlertDesk
     analytics: AnalyticsDesk
+    completion: CompletionDesk
     advice: AdviceDesk
     transparency: Transparency
     webhooks: WebhookDesk

@@ -131,8 +131,11 @@ def bulk_filter(wanted: JobFilter) -> BulkFilter:
     return BulkFilter.model_validate({name: value for name, value in said.items() if value is not None})
 
 
-def completions() -> list[dict[str, str]]:
-    """Return what can be typed: qualifiers and their known values, each with what it means."""
+def completions(several_tenants: bool = True) -> list[dict[str, str]]:
+    """Return what can be typed: qualifiers and their known values, each with what it means.
+
+    several_tenants: whether who searches sees more than one
+    """
     values = {
         "status": [status.value for status in JobStatus],
         "priority": [priority.value for priority in Priority],
@@ -141,7 +144,8 @@ def completions() -> list[dict[str, str]]:
         "newer": ["10m", "1h", "24h", "7d"],
         "sort": [sort.value for sort in JobSort],
     }
-    known = [{"text": f"{name}:", "note": note} for name, note in QUALIFIERS.items()]
+    named = [name for name in QUALIFIERS if several_tenants or name != "tenant"]
+    known = [{"text": f"{name}:", "note": QUALIFIERS[name]} for name in named]
     return known + [
         {"text": f"{name}:{value}", "note": QUALIFIERS[name]} for name, each in values.items() for value in each
     ]

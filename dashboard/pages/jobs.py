@@ -16,7 +16,7 @@ from dashboard.pages.bulk_dialog import ask_bulk
 from dashboard.parts.search import SearchField
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.parts.views import Views
-from dashboard.query import Search, bulk_filter, completions, parse
+from dashboard.query import LONGEST, QUALIFIERS, Search, bulk_filter, completions, parse
 from dashboard.tab import Tab
 from dashboard.words import ROOT, count, job_link, jobs_link, said, short
 from readmodel.events import StoredEvent
@@ -96,7 +96,8 @@ class JobsPage:
                     icon("add")
                     text("span", "New job")
         with box(style="row-line"):
-            self._field = SearchField("Search jobs", query, completions(), self._searched, _PLACEHOLDER)
+            offered = completions(tab.caller.sees is None)
+            self._field = SearchField("Search jobs", query, offered, self._searched, self._begun, _PLACEHOLDER)
         self._views = Views(PAGE, VIEWS, query)
         self._problem = text("p", "", "notice bad")
         self._problem.set_visibility(False)
@@ -127,6 +128,16 @@ class JobsPage:
         self._views.show(query)
         await self._search(query)
         ui.navigate.history.push(self._listing.address)
+
+    async def _begun(self, word: str) -> list[dict[str, str]]:
+        """Return what a word with a colon may become, of names that only the record knows."""
+        name, _, begun = word[:LONGEST].partition(":")
+        known = self._tab.here.completion
+        asked = {"tenant": known.tenants, "tag": known.tags}.get(name)
+        if asked is None:
+            return []
+        values = await asked(await self._tab.who(), begun)
+        return [{"text": str(Search({name: (value,)})), "note": QUALIFIERS[name]} for value in values]
 
     async def _search(self, query: str) -> None:
         try:

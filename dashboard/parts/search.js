@@ -14,9 +14,9 @@ export default {
     </ul>
   </div>`,
   props: { value: String, completions: Array, label: String, placeholder: String },
-  emits: ["search"],
+  emits: ["search", "begun"],
   data() {
-    return { text: this.value, shown: [], at: -1 };
+    return { text: this.value, shown: [], at: -1, asking: null };
   },
   watch: {
     value(now) {
@@ -34,6 +34,12 @@ export default {
         .filter((each) => each.text.startsWith(word) && each.text !== word && (colon || each.text.endsWith(":") || word.length > 1))
         .slice(0, 12);
       this.at = -1;
+      clearTimeout(this.asking);
+      if (colon && !this.shown.length) this.asking = setTimeout(() => this.$emit("begun", this.word()), 120);
+    },
+    // What the server knows besides, for a word that is still the last one.
+    offer(word, hints) {
+      if (word === this.word() && this.$el.contains(document.activeElement)) this.shown = hints.filter((each) => each.text !== word);
     },
     take(hint) {
       const before = this.text.slice(0, this.text.lastIndexOf(" ") + 1);
@@ -43,6 +49,7 @@ export default {
       else this.send();
     },
     later() {
+      clearTimeout(this.asking);
       setTimeout(() => (this.shown = []), 120);
     },
     clear() {
@@ -50,6 +57,7 @@ export default {
       this.send();
     },
     send() {
+      clearTimeout(this.asking);
       this.shown = [];
       this.$emit("search", this.text.trim());
     },

@@ -124,6 +124,21 @@ async def test_the_head_of_a_column_sorts_and_the_address_keeps_the_order(site: 
     await shows(0, 1, 2)
 
 
+async def test_the_search_goes_on_with_names_that_its_reader_may_see(site: Machine, visitor: Visitor) -> None:
+    await submit(site, {"url": NOBODY_THERE}, delaySeconds=3600, tenant="harbour", tags=["spring sale"])
+    await submit(site, {"url": NOBODY_THERE}, delaySeconds=3600, tenant="hardware", tags=["spring cleaning"])
+    await visitor.sign_in((await new_key(site, "harbour", "viewer"))[1])
+    await visitor.open("/jobs")
+    field, hints = visitor.page.get_by_role("combobox", name="Search jobs"), visitor.page.get_by_role("option")
+
+    await field.press_sequentially("tag:spr")
+
+    await expect(hints).to_have_text(["tag:'spring sale'one of its tags"])
+    await field.press("Tab")
+    await expect(field).to_have_value("tag:'spring sale'")
+    await expect(visitor.page.locator("tbody tr")).to_have_count(1)
+
+
 async def test_a_new_status_is_on_the_screen_at_once(site: Machine, admin: Visitor) -> None:
     job_id = await submit(site, {"url": NOBODY_THERE}, delaySeconds=3600, tags=["quick"])
     await admin.open("/jobs?q=tag:quick")

@@ -2,8 +2,13 @@ import random
 
 import pytest
 
+from api.completion import CompletionDesk
+from api.identity import Caller
 from contracts.jobs import JobMetadata, JobStatus
-from readmodel import search
+from contracts.values import PLATFORM
+from readmodel import completion, search
+from readmodel.completion import Completion
+from readmodel.database import Database
 from readmodel.filters import JobFilter
 from readmodel.history import HistoryWriter
 from readmodel.jobs import JobQueries
@@ -53,6 +58,29 @@ async def test_a_search_finds_the_same_jobs_however_far_back_they_are(
             wanted = JobFilter(**{"tenant_id": None, **fields, "q": word})  # type: ignore[arg-type]  # named above
 
             assert await _ids(queries, wanted) == expected, (word, fields)
+
+
+async def test_a_name_is_completed_from_what_its_reader_may_see_and_not_from_the_whole_history(
+    history: HistoryWriter, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completion, "NEWEST", 4)
+    shops = {"ac-1": ("Red", "green"), "acme": ("red", "blue"), "Acme": ("red",), "zoo": ("reed", "red")}
+    for number, (shop, tags) in enumerate([("old", ("rest",)), *shops.items()]):
+        header = make_header(str(number), tenant_id=shop, created_at=at(number), tags=tags)
+        await history.apply([tell(header, 0, header=header)])
+    desk, platform, shop_key = (
+        CompletionDesk(Completion(database)),
+        Caller("1", "viewer", PLATFORM),
+        Caller("2", "viewer", "acme"),
+    )
+
+    assert sorted(await desk.tenants(platform, "ac")) == ["ac-1", "acme"]
+    assert await desk.tenants(platform, "x") == []
+    assert await desk.tenants(shop_key, "") == ["acme"]
+    assert await desk.tenants(shop_key, "z") == []
+    assert (await desk.tags(platform, "re"))[0] == "red"
+    assert sorted(await desk.tags(platform, "RE")) == ["Red", "red", "reed"]
+    assert sorted(await desk.tags(shop_key, "")) == ["blue", "red"]
 
 
 async def _ids(queries: JobQueries, wanted: JobFilter) -> list[str]:
