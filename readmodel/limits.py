@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.audit import AuditAction, Author, Deed
@@ -24,6 +25,7 @@ AWAY_SECONDS = 5.0
 PATIENCE_SECONDS = 1.0
 """How long a request waits for the answer; limits protect, so a late answer is no reason to hold a job up."""
 ROOM = 10_000
+MOST_TENANTS = 1_000
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,15 @@ class LimitsBook:
         async with self._database.read() as connection:
             return await self._decided(connection, tenant_id)
 
+    async def of_tenants(self, tenant_id: str | None) -> dict[str, DecidedLimits]:
+        """Return what was decided by tenant, or of one; the last decisions first, a thousand at most."""
+        query = select(TenantLimitsRow.__table__).order_by(TenantLimitsRow.updated_at.desc()).limit(MOST_TENANTS)
+        if tenant_id is not None:
+            query = query.where(TenantLimitsRow.tenant_id == tenant_id)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return {row.tenant_id: self._of(row) for row in rows}
+
     async def weights(self, tenant_ids: Sequence[str]) -> dict[str, float]:
         """Return the weights that are decided, without what slows a tenant down for a while."""
         mine = select(TenantLimitsRow.tenant_id, TenantLimitsRow.limits)
@@ -110,8 +121,9 @@ class LimitsBook:
     async def _decided(self, connection: AsyncConnection, tenant_id: str) -> DecidedLimits:
         query = select(TenantLimitsRow.__table__).where(TenantLimitsRow.tenant_id == tenant_id)
         row = (await connection.execute(query)).one_or_none()
-        if row is None:
-            return DecidedLimits(self.defaults)
+        return DecidedLimits(self.defaults) if row is None else self._of(row)
+
+    def _of(self, row: Row[Any]) -> DecidedLimits:
         limits = TenantLimits.model_validate(self.defaults.to_wire() | row.limits)
         return DecidedLimits(limits, row.updated_at, row.updated_by)
 

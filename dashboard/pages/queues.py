@@ -1,4 +1,7 @@
-"""Queues: how each stands, and pausing one for all tenants or for one, with a reason and an end."""
+"""Queues: how each stands, whose limits are other than the usual, and pausing one for all tenants or for one."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
 
 from api.identity import Right
 from api.statistics import QueueStats
@@ -6,12 +9,21 @@ from contracts.pauses import Pause
 from dashboard.frame import box, button, card, head, text
 from dashboard.pages.overview import SPAN_COLUMNS, queue_state, waiting_bar
 from dashboard.pages.pauses import ask_pause, pause_notice, resume
-from dashboard.parts.table import Column, Empty, Table
+from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.parts.tiles import Tile, Tiles
 from dashboard.tab import Tab
-from dashboard.words import ROOT, jobs_link, percent, said
+from dashboard.words import ROOT, count, instant, jobs_link, percent, said
+from readmodel.limits import DecidedLimits
 
 EVERY_SECONDS = 2.0
+LIMITS_SECONDS = 15.0
+LIMIT_COLUMNS = (
+    Column("tenant", "Limits of its own", "link"),
+    Column("rate", "Begin per minute", "number"),
+    Column("kept", "Kept", style="right"),
+    Column("by", "Decided by", style="wide"),
+    Column("at", "Decided", "time"),
+)
 WAITING_COLUMNS = (Column("waiting", "Waiting, by priority", "bar"),)
 
 
@@ -27,7 +39,14 @@ async def build(tab: Tab) -> None:
             if queue.job_type in cards:
                 cards[queue.job_type].show(queue)
 
+    async def refresh_limits() -> None:
+        decided = await tab.here.limits.of_tenants((await tab.who()).sees)
+        for each in cards.values():
+            each.show_limits(decided)
+
+    await refresh_limits()
     tab.keep(refresh, every=EVERY_SECONDS, gap=1.0)
+    tab.keep(refresh_limits, every=LIMITS_SECONDS)
 
 
 class QueueCard:
@@ -50,6 +69,7 @@ class QueueCard:
             with box(style="two"):
                 self._spans = Table("Durations", SPAN_COLUMNS, Empty("No job ended in the last hour"), tight=True)
                 self._waiting = Table("Waiting jobs", WAITING_COLUMNS, Empty("Nothing waits"), tight=True)
+            self._limits = Table(f"Limits of tenants, {said(queue.job_type)}", LIMIT_COLUMNS, Empty(""), rows=[])
         self.show(queue)
 
     def show(self, queue: QueueStats) -> None:
@@ -72,6 +92,13 @@ class QueueCard:
                 for pause in queue.pauses:
                     self._notice(pause)
 
+    def show_limits(self, decided: Mapping[str, DecidedLimits]) -> None:
+        """Show the tenants of which something was decided for this type alone, with who did it."""
+        rows = [_limit_row(name, each, self._job_type) for name, each in decided.items()]
+        own = [row for row in rows if row["rate"] or row["kept"]]
+        self._limits.show(own)
+        self._limits.set_visibility(bool(own))
+
     async def _pause(self) -> None:
         for queue in await ask_pause(self._tab, self._job_type):
             self.show(queue)
@@ -82,6 +109,18 @@ class QueueCard:
 
     def _notice(self, pause: Pause) -> None:
         pause_notice(self._tab, pause, lambda: self._resume(pause))
+
+
+def _limit_row(tenant_id: str, decided: DecidedLimits, job_type: str) -> Row:
+    kept = decided.limits.retention_days_by_type.get(job_type)
+    return {
+        "id": tenant_id,
+        "tenant": {"text": tenant_id, "href": f"{ROOT}/tenants/{quote(tenant_id, safe='')}"},
+        "rate": decided.limits.execute_per_minute.get(job_type),
+        "kept": None if kept is None else count(kept, "day"),
+        "by": decided.updated_by,
+        "at": instant(decided.updated_at),
+    }
 
 
 def _tiles(queue: QueueStats) -> list[Tile]:

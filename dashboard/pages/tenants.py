@@ -24,6 +24,7 @@ from dashboard.tab import Tab
 from dashboard.words import ROOT, jobs_link, percent, said
 from readmodel.analytics import Bucket
 from readmodel.usage import DayOfUse
+from temporal.registry import JOB_TYPES
 
 DAYS = 7
 MICROS = 1_000_000
@@ -53,7 +54,7 @@ DAY_COLUMNS = (
     Column("cost", "AI cost, $", style="right wide"),
 )
 
-NOT_IN_THE_FORM = {"execute_per_minute", "quiet_hours", "retention_days", "retention_days_by_type"}
+NOT_IN_THE_FORM = {"quiet_hours", "retention_days", "retention_days_by_type"}
 """Limits that stay as they are when the others are changed here."""
 
 
@@ -167,6 +168,7 @@ class TenantPage:
                 weight = Field("Weight", value=str(now.weight), help="0.1 to 10")
                 tokens = Field("AI tokens a day", value=_said(now.ai_tokens_per_day), help="empty: no limit")
                 dollars = Field("AI dollars a day", value=_dollars(now.ai_cost_micros_per_day), help="empty: no limit")
+                begin = _begin_fields(now)
             with box(style="end"):
                 button("Cancel", lambda: asked.submit(False))
                 button("Decide", lambda: asked.submit(True), "primary")
@@ -175,6 +177,7 @@ class TenantPage:
             said_so: dict[str, Any] = {
                 "submitPerMinute": _number(submit.value),
                 "maxPending": _number(pending.value),
+                "executePerMinute": {kind: _number(each.value) for kind, each in begin.items() if each.value.strip()},
                 "weight": _number(weight.value) or 1.0,
                 "aiTokensPerDay": _number(tokens.value),
                 "aiCostMicrosPerDay": _micros(dollars.value),
@@ -194,6 +197,14 @@ class TenantPage:
             usage = await routes.usage(self._id, self._tab.here, await self._tab.who())
             self._show(limits, usage.pending)
         return limits is not None
+
+
+def _begin_fields(now: routes.LimitsView) -> dict[str, Field]:
+    words, known = "Begin per minute", now.execute_per_minute
+    return {
+        kind: Field(f"{words}: {said(kind)}", value=_said(known.get(kind)), kind="number", help="empty: no limit")
+        for kind in JOB_TYPES
+    }
 
 
 def _day(day: DayOfUse) -> Row:

@@ -47,6 +47,8 @@ async def test_a_decision_leaves_who_and_when(book: LimitsBook) -> None:
 
     assert said == await book.get("acme") == DecidedLimits(limits, NOON, "key:1")
     assert await book.get("other") == DecidedLimits(DEFAULTS)
+    assert await book.of_tenants(None) == await book.of_tenants("acme") == {"acme": said}
+    assert await book.of_tenants("other") == {}
 
 
 async def test_a_decision_replaces_the_one_before(book: LimitsBook) -> None:
