@@ -52,12 +52,14 @@ from readmodel.inline import InlineRecord
 from readmodel.jobs import JobQueries
 from readmodel.kept_drafts import KeptDrafts
 from readmodel.kept_feeds import KeptFeeds
+from readmodel.limits import LimitsBook
 from readmodel.model_calls import ModelCalls
 from readmodel.pauses import Pauses
 from readmodel.payment_days import PaymentDayBook
 from readmodel.payments import PaymentBook
 from readmodel.persons import Persons
 from readmodel.retention import Retention
+from readmodel.scheduled_starts import ScheduledStarts
 from readmodel.social_accounts import SocialAccountBook
 from readmodel.tenant_keys import KeyShredder, key_ring
 from readmodel.waiting import Waiting
@@ -183,6 +185,7 @@ def system_providers(
         "standings": queries,
         "others": TemporalJobs(client, queries),
         "inline": InlineRecord(database),
+        "starts": ScheduledStarts(database, LimitsBook(database, default_limits(settings)), tuple(JOB_TYPES)),
         "pauses": Pauses(database),
         "rates": QueueControl(client),
         "held": TemporalHeldJobs(client),
@@ -203,11 +206,16 @@ def job_decisions(client: Client, database: Database, settings: Settings) -> Job
     options = Options(
         admin_key=secrets.token_urlsafe(32),
         upload_limit_bytes=0,
-        default_limits=TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending),
+        default_limits=default_limits(settings),
         limits_url=settings.limits_url,
     )
     services, _ = assemble(client, blob_store(settings), database, webhooks(settings), options)
     return services.decisions
+
+
+def default_limits(settings: Settings) -> TenantLimits:
+    """Return what a tenant may use of which nothing else was decided."""
+    return TenantLimits(submit_per_minute=settings.submit_per_minute, max_pending=settings.max_pending)
 
 
 def upkeep_parts(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from contracts.errors import Unavailable
-from contracts.ports import DueDelivery, WebhookRecord, WebhookSender
+from contracts.webhook_ports import DueDelivery, WebhookRecord, WebhookSender
 from contracts.webhooks import Outcome, WebhookAnswer, outcome
 
 log = logging.getLogger("spaces.webhooks")

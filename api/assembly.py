@@ -50,7 +50,8 @@ from api.waiting import EndWatch
 from api.webhooks import WebhookDesk
 from contracts.limits import TenantLimits
 from contracts.payment_ports import ProviderEvents
-from contracts.ports import BlobStore, UrlCheck
+from contracts.ports import BlobStore
+from contracts.webhook_ports import UrlCheck
 from readmodel.abuse import AbuseRecord
 from readmodel.alert_rules import AlertRules
 from readmodel.alerts import AlertBook
@@ -168,7 +169,7 @@ def assemble(
         tail=tail,
         feed=Feed(tail, queries, streams),
         streams=streams,
-        schedules=Schedules(schedules, upload_check, standings, intake, trail),
+        schedules=Schedules(schedules, upload_check, standings, intake, queries, trail),
         schedule_starts=ScheduleStarts(schedules, intake, queries, trail),
         authenticator=authenticator,
         database=database,

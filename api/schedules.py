@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -21,10 +22,12 @@ from api.schedule_words import in_words
 from api.upload_check import UploadCheck
 from contracts.audit import AuditAction
 from contracts.errors import Conflict, InvalidInput, NotFound, Unavailable
+from contracts.failures import OVER_LIMIT
 from contracts.jobs import JobHeader, JobMetadata
-from contracts.schedules import ScheduleChange, SchedulePreview, ScheduleRequest, ScheduleView, Timing
+from contracts.schedules import ScheduleChange, ScheduledRun, SchedulePreview, ScheduleRequest, ScheduleView, Timing
 from contracts.values import job_id, request_hash
 from readmodel.intake import Intake
+from readmodel.jobs import JobQueries
 from readmodel.limits import Standings
 from temporal.job_schedules import JobSchedules
 from temporal.registry import find_job_type
@@ -40,12 +43,19 @@ class Schedules:
     """Operations on schedules. Every method that asks Temporal raises `Unavailable` when it does not answer."""
 
     def __init__(
-        self, schedules: JobSchedules, uploads: UploadCheck, standings: Standings, intake: Intake, trail: AuditTrail
+        self,
+        schedules: JobSchedules,
+        uploads: UploadCheck,
+        standings: Standings,
+        intake: Intake,
+        queries: JobQueries,
+        trail: AuditTrail,
     ) -> None:
         self._schedules = schedules
         self._uploads = uploads
         self._standings = standings
         self._intake = intake
+        self._queries = queries
         self._trail = trail
 
     def preview(self, caller: Caller, timing: Timing) -> SchedulePreview:
@@ -89,7 +99,8 @@ class Schedules:
             NotFound: There is none in the caller's scope.
         """
         caller.must(Right.JOBS_READ)
-        return view(caller, await self._known(caller, schedule_id))
+        known = await self._known(caller, schedule_id)
+        return view(caller, replace(known, runs=await self._recorded(known.runs)))
 
     async def list(
         self,
@@ -157,6 +168,19 @@ class Schedules:
         before, whose = _told(known.request), known.header.tenant_id
         await self._trail.note(caller, AuditAction.SCHEDULE_DELETE, schedule_id, whose, before=before)
         await self._schedules.shown(schedule_id, paused=None)
+
+    async def _recorded(self, runs: tuple[ScheduledRun, ...]) -> tuple[ScheduledRun, ...]:
+        """Return the runs with what the record says of their jobs."""
+        ids = [run.job_id for run in runs]
+        try:
+            statuses, errors = await self._queries.standings(ids), await self._queries.errors(ids)
+        except Unavailable:
+            return runs
+        left_out = {job_id: error.message for job_id, error in errors.items() if error.type == OVER_LIMIT}
+        return tuple(
+            run.model_copy(update={"status": statuses.get(run.job_id), "left_out": left_out.get(run.job_id)})
+            for run in runs
+        )
 
     async def _known(self, caller: Caller, schedule_id: str) -> StoredSchedule:
         must_see_schedule(caller, schedule_id)

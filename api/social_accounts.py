@@ -7,10 +7,10 @@ from pydantic import Field, SecretStr, field_validator
 
 from api.identity import Caller, Right
 from contracts.errors import Conflict, InvalidInput, NotFound
-from contracts.ports import UrlCheck
 from contracts.social_ports import AccountState, SocialAccount
 from contracts.syndications import Platform
 from contracts.values import Instant, RequestBody, TenantId, WireModel
+from contracts.webhook_ports import UrlCheck
 from readmodel.social_accounts import KeptAccount, SocialAccountBook
 
 MOST_ACCOUNTS = 50

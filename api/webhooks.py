@@ -14,8 +14,8 @@ from api.requests import job_type_named
 from api.schedule_views import Answered
 from contracts.audit import AuditAction
 from contracts.errors import Conflict, Forbidden, InvalidInput, NotFound
-from contracts.ports import UrlCheck
 from contracts.values import ALL_TENANTS, TENANT_PATTERN, Instant, RequestBody, WireModel, request_hash
+from contracts.webhook_ports import UrlCheck
 from contracts.webhooks import ENDS, DeliveryStatus, WebhookEvent
 from readmodel.deliveries import Deliveries, Delivery
 from readmodel.intake import Intake

@@ -124,6 +124,29 @@ class Pace:
     allowed: Callable[[datetime], datetime]
 
 
+class ScheduledStart(WireModel):
+    """What becomes of a start by a schedule. `slot_at`: when it begins, if not at once; `refusal`: why it does not."""
+
+    slot_at: Instant | None = None
+    refusal: str | None = None
+
+
+def no_room(tenant_id: str, limits: TenantLimits, started: int, waiting: int) -> str | None:
+    """Return why a schedule's start is left out; None when there is room for it.
+
+    started: how many of the tenant's jobs schedules started within the minute before; they are counted by themselves,
+        so that who submits much does not silence what is to run every night
+    waiting: how many of its jobs were there before and wait to begin
+    """
+    if limits.submit_per_minute is not None and started >= limits.submit_per_minute:
+        most = limits.submit_per_minute
+        return f"left out: schedules of tenant '{tenant_id}' may start {most} jobs a minute (submitPerMinute)"
+    if limits.max_pending is not None and waiting >= limits.max_pending:
+        most = limits.max_pending
+        return f"left out: {waiting} jobs of tenant '{tenant_id}' wait to begin, and it may have {most} (maxPending)"
+    return None
+
+
 def quiet_rule(limits: TenantLimits, priority: Priority) -> Callable[[datetime], datetime]:
     """Return what moves an instant behind the tenant's quiet hours, for low-priority jobs; others may start always."""
     quiet = limits.quiet_hours

@@ -3,7 +3,7 @@
 An adapter keeps the promises written here; `tests/` runs one suite per port over every adapter of it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +15,10 @@ from contracts.bulk import BulkOrder, BulkOutcome, BulkProgress, BulkStanding, B
 from contracts.history import JobChange
 from contracts.inline import InlineOutcome
 from contracts.inventory import Finding, Label, Product
-from contracts.jobs import DependencyEnd, JobStatus, Priority
+from contracts.jobs import DependencyEnd, JobHeader, JobStatus, Priority
+from contracts.limits import ScheduledStart
 from contracts.pauses import Pause, QueueState
 from contracts.photos import PhotoAnalysis, PhotoProblem
-from contracts.webhooks import Outcome, WebhookAnswer, WebhookPost
 
 
 class BlobStore(Protocol):
@@ -251,6 +251,17 @@ class InlineOutcomes(Protocol):
         """
 
 
+class StartLimits(Protocol):
+    """Holds the starts of schedules to their tenants' limits."""
+
+    async def admit(self, header: JobHeader) -> ScheduledStart:
+        """Return whether a job may begin, and when; asked again, the same.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+
 class Holds(Protocol):
     """Which steps must not begin now. Asked before every step, so it answers from memory and never fails."""
 
@@ -437,53 +448,4 @@ class JobDecisions(Protocol):
 
         Raises:
             Unavailable: Temporal, the database or the job's worker did not answer; it may have been done.
-        """
-
-
-class WebhookSender(Protocol):
-    """Tells an endpoint, never at a private address unless that is allowed."""
-
-    async def send(self, post: WebhookPost) -> WebhookAnswer:
-        """Send it once, within a bounded time, and return what came of it; nothing about the endpoint raises."""
-
-
-class UrlCheck(Protocol):
-    """Tells before the first call whether an endpoint may be called."""
-
-    async def problem_with(self, url: str) -> str | None:
-        """Return why the URL would not be called; None when it would be, as far as can be told now."""
-
-
-@dataclass(frozen=True)
-class DueDelivery:
-    """A delivery whose time has come. `attempts`: with the one that is to be made."""
-
-    id: str
-    webhook_id: str
-    attempts: int
-    post: WebhookPost
-
-
-class WebhookRecord(Protocol):
-    """The deliveries that are to be made, and the record of what came of them."""
-
-    async def due(self, now: datetime, busy: Collection[str], limit: int) -> Sequence[str]:
-        """Return ids of webhooks that have a delivery to be made now, longest due first, without the busy ones.
-
-        Raises:
-            Unavailable: The database did not answer.
-        """
-
-    async def claim(self, webhook_id: str, now: datetime, until: datetime, limit: int) -> Sequence[DueDelivery]:
-        """Take some of a webhook's due deliveries; nobody else is given them until then.
-
-        Raises:
-            Unavailable: The database did not answer; nothing is taken, or it is due again then.
-        """
-
-    async def told(self, outcomes: Sequence[tuple[DueDelivery, WebhookAnswer, Outcome]], now: datetime) -> None:
-        """Record what came of deliveries that were claimed; told twice it leaves the same rows.
-
-        Raises:
-            Unavailable: The database did not answer; the deliveries are due again when their claim is over.
         """

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from contracts.calendars import HOUR, LAST_YEAR, PARTS, Calendar, cron_calendars
-from contracts.jobs import Priority
+from contracts.jobs import JobStatus, Priority
 from contracts.policies import MAX_MAX_ATTEMPTS
 from contracts.values import Instant, RequestBody, TenantId, WireModel
 
@@ -265,6 +265,8 @@ class ScheduledRun(WireModel):
     job_id: str
     scheduled_at: Instant
     started_at: Instant
+    status: JobStatus | None = Field(default=None, description="of the job; not in lists, nor without the database")
+    left_out: str | None = Field(default=None, description="why the limits of its tenant left no room for it")
 
 
 class MissedStarts(WireModel):

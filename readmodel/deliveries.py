@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.alerts import WEBHOOK_DISABLED, WEBHOOK_FAILING, Severity
 from contracts.errors import NotFound
-from contracts.ports import DueDelivery
 from contracts.values import ALL_TENANTS, Instant, WireModel
+from contracts.webhook_ports import DueDelivery
 from contracts.webhooks import DeliveryStatus, Outcome, WebhookAnswer, WebhookPost
 from readmodel.alerts import keep_alert, resolve_alerts
 from readmodel.database import Database

@@ -42,7 +42,7 @@ from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 
 TASK_TIMEOUT = timedelta(seconds=5)
-GATES = ("dependencies.", "inline.", "approvals.")
+GATES = ("dependencies.", "inline.", "approvals.", "limits.")
 """Activities by which a job asks whether it may begin: it has not begun by asking."""
 
 

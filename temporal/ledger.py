@@ -12,7 +12,7 @@ from temporalio.converter import DataConverter
 from temporalio.service import RPCError
 
 from contracts.errors import NotFound
-from contracts.failures import DEPENDENCY_FAILED, HELD
+from contracts.failures import HELD, LEFT_OUT
 from contracts.history import JobChange, JobEvent, accepted_event, dead_key, dead_message, end_key
 from contracts.jobs import JobFailure, JobInput, JobStatus, RetryRequest
 from contracts.ports import Execution
@@ -183,7 +183,7 @@ class _Reader:
         status = ENDINGS[event.event_type]
         at = _at(event.event_time)
         error = await self._error(event, max_attempts)
-        if error and error.type == DEPENDENCY_FAILED:
+        if error and error.type in LEFT_OUT:
             status = JobStatus.CANCELLED
         if event.HasField("workflow_execution_completed_event_attributes"):
             payloads = event.workflow_execution_completed_event_attributes.result.payloads

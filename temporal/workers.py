@@ -19,6 +19,7 @@ from activities.persons import PersonActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.release import ReleaseActivities
 from activities.repair import RepairActivities
+from activities.scheduled_starts import ScheduledStartActivities
 from activities.upkeep import UpkeepActivities
 from contracts.repair import SYSTEM_QUEUE
 from temporal.registry import JOB_TYPES
@@ -46,6 +47,7 @@ SYSTEM_ACTIVITIES: tuple[type[Any], ...] = (
     RepairActivities,
     ApprovalActivities,
     DependencyActivities,
+    ScheduledStartActivities,
     InlineActivities,
     ReleaseActivities,
     UpkeepActivities,

@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.dependencies import Dependencies
     from workflows.failures import failure_of, spent_attempts
     from workflows.inline import inline_outcome
+    from workflows.scheduled_starts import in_its_turn
     from workflows.standstill import Standstill, StartAgain
     from workflows.steps import StepMemory, StepQueue
     from workflows.telling import Teller
@@ -69,6 +70,7 @@ class JobWorkflow:
         self._teller = teller = Teller(self._header, self._still)
         try:
             await teller.began(job.payload)
+            self._header = await in_its_turn(self._header)
             result = cast(ResultT | None, await inline_outcome(self._header))
             if result is None:
                 result = await self._told(await self._admitted(job), story)

@@ -14,7 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from activities.history import HistoryActivities
-from contracts.failures import DEPENDENCY_FAILED
+from contracts.failures import LEFT_OUT
 from contracts.history import JobChange, JobEvent, accepted_event, dead_key, dead_message, end_key
 from contracts.jobs import (
     DependencyEnd,
@@ -99,7 +99,7 @@ class Teller:
             status = JobStatus.CANCELLED
         else:
             failure = failure_of(error, self._header.max_attempts)
-            status = JobStatus.CANCELLED if failure.type == DEPENDENCY_FAILED else JobStatus.FAILED
+            status = JobStatus.CANCELLED if failure.type in LEFT_OUT else JobStatus.FAILED
         await _whole(self._end(status, failure.message or failure.type, then, error=failure))
 
     async def _keep_telling(self) -> None:

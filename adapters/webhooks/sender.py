@@ -38,7 +38,7 @@ class HttpWebhooks:
         self._clock = clock
 
     async def send(self, post: WebhookPost) -> WebhookAnswer:
-        """Send it once, signed after the Standard Webhooks specification; see `contracts.ports.WebhookSender`."""
+        """Send it once, signed after the Standard Webhooks specification; see `webhook_ports.WebhookSender`."""
         try:
             async with asyncio.timeout(self._total), self._client() as client:
                 return await self._answer(client, self._request(client, post))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from uuid_utils import uuid7
 
 from api.identity import Caller, Right
-from contracts.schedules import BackfillRequest, ScheduleChange, ScheduleView
+from contracts.schedules import BackfillRequest, ScheduleChange, ScheduledRun, ScheduleView
 from dashboard.frame import box, button, card, head, icon, link, text
 from dashboard.pages.confidential import in_confidence
 from dashboard.pages.paged import ROWS, PagedTable
@@ -29,7 +29,12 @@ COLUMNS = (
     Column("next", "Next", "time"),
     Column("last", "Last", "time", "wide"),
 )
-RUN_COLUMNS = (Column("job", "Job", "link"), Column("due", "Due", "stamp"), Column("began", "Started", "time"))
+RUN_COLUMNS = (
+    Column("job", "Job", "link"),
+    Column("status", "Status", "status"),
+    Column("due", "Due", "stamp"),
+    Column("began", "Started", "time"),
+)
 Act = Callable[[], Awaitable[None]]
 
 
@@ -111,7 +116,7 @@ class SchedulePage:
         self._next.clear()
         with self._next:
             next_times(schedule.next_times)
-        self._runs.show([_run_row(run.job_id, run.scheduled_at, run.started_at) for run in schedule.recent_runs])
+        self._runs.show([_run_row(run) for run in schedule.recent_runs])
         self._facts.clear()
         with self._facts:
             _facts(schedule)
@@ -222,13 +227,15 @@ def _row(schedule: ScheduleView) -> Row:
     }
 
 
-def _run_row(job_id: str, due: datetime, began: datetime) -> Row:
+def _run_row(run: ScheduledRun) -> Row:
+    href = job_link(run.job_id)
     return {
-        "id": job_id,
-        "href": job_link(job_id),
-        "job": {"text": short(job_id), "href": job_link(job_id), "title": job_id},
-        "due": instant(due),
-        "began": instant(began),
+        "id": run.job_id,
+        "href": href,
+        "job": {"text": short(run.job_id), "href": href, "title": run.job_id, "note": run.left_out or ""},
+        "status": run.status.value if run.status else None,
+        "due": instant(run.scheduled_at),
+        "began": instant(run.started_at),
     }
 
 

@@ -9,11 +9,13 @@ import httpx
 import pytest
 from temporalio.client import Client
 
+from contracts.audit import Author
 from contracts.history import JobChange
 from contracts.jobs import JobHeader, JobStatus
+from contracts.limits import TenantLimits
 from contracts.values import upload_key
 from tests.endpoints.test_jobs import PROBLEM, batch, ended, new_key
-from tests.fixtures_queue import ADMIN_KEY, Api, RunWorker
+from tests.fixtures_queue import ADMIN_KEY, Api, RunSystem, RunWorker
 
 pytestmark = pytest.mark.usefixtures("schedules_ready")
 
@@ -79,11 +81,11 @@ async def test_a_new_schedule_tells_all_about_itself_and_is_in_the_list_at_once(
 
 
 async def test_a_job_of_a_schedule_runs_to_its_end_and_is_listed_with_its_schedule(
-    api: Api, run_worker: RunWorker
+    api: Api, run_worker: RunWorker, run_system: RunSystem
 ) -> None:
     schedule = await made(api, tags=["nightly"], priority="high")
 
-    async with run_worker(api.history):
+    async with run_worker(api.history), run_system(api.services.database):
         started = await api.http.post(f"/v1/schedules/{schedule['id']}/trigger")
         job = await ended(api, started.json()["jobId"])
         events = (await api.http.get(f"/v1/jobs/{job['id']}/events")).json()["items"]
@@ -103,6 +105,43 @@ async def test_a_job_of_a_schedule_runs_to_its_end_and_is_listed_with_its_schedu
     assert [item["id"] for item in listed] == [job["id"]]
     assert (events[0]["kind"], events[0]["actor"]) == ("accepted", f"schedule:{schedule['id']}")
     assert [run["jobId"] for run in (await looked_at(api, schedule))["recentRuns"]] == [job["id"]]
+
+
+async def test_a_schedule_is_held_to_the_limits_of_its_tenant(
+    api: Api, run_worker: RunWorker, run_system: RunSystem
+) -> None:
+    limits = TenantLimits(submit_per_minute=2, execute_per_minute={"photo_processing": 1})
+    await api.services.limits.put("acme", limits, Author("key:admin"))
+    schedule = await made(api, overlap="allowAll")
+
+    async with run_worker(api.history), run_system(api.services.database):
+        starts = [await api.http.post(f"/v1/schedules/{schedule['id']}/trigger") for _ in range(3)]
+        first, second, third = [start.json()["jobId"] for start in starts]
+        done, left_out = await ended(api, first), await ended(api, third)
+        turn = await slot_of(api, second)
+        why = (await api.http.get(f"/v1/jobs/{second}/explain")).json()
+        runs = (await looked_at(api, schedule))["recentRuns"]
+
+    words = "left out: schedules of tenant 'acme' may start 2 jobs a minute (submitPerMinute)"
+    assert (done["status"], left_out["status"]) == ("completed", "cancelled")
+    assert (left_out["error"]["type"], left_out["error"]["message"]) == ("OverLimit", words)
+    assert {run["jobId"]: (run["status"], run["leftOut"]) for run in runs} == {
+        first: ("completed", None),
+        second: ("pending", None),
+        third: ("cancelled", words),
+    }
+    assert turn >= datetime.fromisoformat(done["createdAt"]) + timedelta(seconds=55)
+    assert why["reasons"][0]["code"] == "rate_limited"
+
+
+async def slot_of(api: Api, job_id: str) -> datetime:
+    """Return the job's turn, as soon as it has one."""
+    async with asyncio.timeout(60):
+        while True:
+            job = (await api.http.get(f"/v1/jobs/{job_id}")).json()
+            if job.get("slotAt"):
+                return datetime.fromisoformat(job["slotAt"])
+            await asyncio.sleep(0.05)
 
 
 async def test_the_same_key_and_body_give_the_first_schedule_again(api: Api) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from activities.webhooks import BATCH, Courier
 from contracts.jobs import JobStatus
-from contracts.ports import DueDelivery
+from contracts.webhook_ports import DueDelivery
 from contracts.webhooks import (
     ENDS,
     FEW_TRIES,
