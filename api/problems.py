@@ -3,7 +3,8 @@
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -73,11 +74,26 @@ def problem_of(error: JobError) -> Problem:
 def field_problems(error: ValidationError | RequestValidationError, inside: str = "") -> list[FieldProblem]:
     """Return one entry per wrong field: its path and what is wrong, never its value."""
     found = []
-    for problem in error.errors():
+    problems = error.errors()
+    for problem in problems:
+        if problem["type"] == "too_short" and any(_is_within(other, problem) for other in problems):
+            continue  # it counts the right ones only
         place = [str(part) for part in problem["loc"]]
         place = [inside, *place] if inside else place[1:]  # FastAPI's begin with body, query, path or header
         found.append(FieldProblem(path=".".join(place) or "body", message=_words(problem)))
     return found
+
+
+_KINDS = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dataclass_type", "dict_type"), "must be an object"),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), "must be a list"),
+}
+"""What pydantic says in Python's words, in those of JSON."""
+
+
+def _is_within(other: Mapping[str, Any], problem: Mapping[str, Any]) -> bool:
+    place = problem["loc"]
+    return len(other["loc"]) > len(place) and other["loc"][: len(place)] == place
 
 
 def _words(problem: object) -> str:
@@ -87,7 +103,7 @@ def _words(problem: object) -> str:
         return f"at most {context['max_length']} are allowed, {context.get('actual_length', 'more')} were given"
     if problem["type"] == "too_short" and "min_length" in context:
         return f"at least {context['min_length']} is needed, {context.get('actual_length', 0)} were given"
-    return str(problem["msg"]).removeprefix("Value error, ")
+    return _KINDS.get(problem["type"]) or str(problem["msg"]).removeprefix("Value error, ")
 
 
 def answer_of(error: JobError) -> Response:

@@ -162,8 +162,11 @@ def checked_payload(kind: JobType, payload: dict[str, Any]) -> JobPayload:
         InvalidInput: With the path and the words for each wrong field.
     """
     try:
-        return kind.payload.model_validate(payload, extra="forbid")
+        checked = kind.payload.model_validate(payload, extra="forbid")
     except ValidationError as error:
         fields = tuple((problem.path, problem.message) for problem in field_problems(error, "payload"))
         detail = "; ".join(f"{path}: {message}" for path, message in fields[:3])
         raise InvalidInput(detail, fields[:100]) from None
+    if objection := checked.objection():
+        raise InvalidInput(objection, (("payload", objection),))
+    return checked

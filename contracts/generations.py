@@ -138,6 +138,16 @@ class GenerationInput(JobPayload):
         default=None, description="given, also as {}: the result waits until somebody has approved it"
     )
 
+    def objection(self) -> str | None:
+        """Return what to say of an order that tells nothing at all: a model would invent the rest."""
+        told, source = self.parameters, self.source_data
+        texts = (told.prompt, told.custom_prompt, source.youtube_channel_id, source.branding_guidelines)
+        lists = (told.text_elements, told.color_scheme, source.content_themes, source.existing_content)
+        given = (*texts, source.target_audience)
+        if any(text and text.strip() for text in given) or any(lists) or told.product_type:
+            return None
+        return "there is nothing to write from: say in parameters.prompt what you want, or tell of it in sourceData"
+
     @property
     def draws(self) -> bool:
         """Whether a picture is wanted."""

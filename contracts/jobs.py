@@ -113,6 +113,10 @@ class JobPayload(WireModel):
             ValueError: Something must; the message says where, not what.
         """
 
+    def objection(self) -> str | None:
+        """Return why a new job of this payload is refused, None when it is not: asked of no job accepted before."""
+        return None
+
     def upload_ids(self) -> Iterator[tuple[str, str]]:
         """Yield (path in the payload, upload id) of every upload that must exist before the job is accepted."""
         return iter(())

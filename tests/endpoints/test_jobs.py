@@ -136,6 +136,23 @@ async def test_bad_input_names_the_field(api: Api, change: dict[str, Any], path:
     assert (await api.http.get("/v1/jobs")).json()["items"] == []
 
 
+@pytest.mark.parametrize(
+    ("change", "errors"),
+    [
+        ({"tags": {}}, [("tags", "must be a list")]),
+        ({"payload": []}, [("payload", "must be an object")]),
+        ({"payload": {"photos": ["x"]}}, [("payload.photos.0", "must be an object")]),
+        ({"payload": {"photos": []}}, [("payload.photos", "at least 1 is needed, 0 were given")]),
+    ],
+)
+async def test_bad_input_is_told_in_the_words_of_json_and_once(
+    api: Api, change: dict[str, Any], errors: list[tuple[str, str]]
+) -> None:
+    answer = await api.http.post("/v1/jobs", json=await batch(api, "one") | change)
+
+    assert [(error["path"], error["message"]) for error in answer.json()["errors"]] == errors
+
+
 @pytest.mark.parametrize("name", ["tags", "jobType", "correlationId", "payload"])
 async def test_a_lone_surrogate_is_refused_wherever_it_stands(api: Api, name: str) -> None:
     odd: dict[str, Any] = {"tags": ["\ud800"], "jobType": "\ud800", "correlationId": "\ud800", "payload": {"\ud800": 1}}

@@ -319,6 +319,7 @@ async def kinds(api: Api, job_id: str) -> set[str]:
         ("payload.parameters.colorScheme.0", COPY | {"parameters": {"colorScheme": ["red"]}}),
         ("payload.parameters.maxTokens", COPY | {"parameters": {"maxTokens": 1_000_000}}),
         ("payload.generationType", {"parameters": BRIEF}),
+        ("payload", COPY | {"parameters": {"prompt": " ", "language": "German"}}),
     ],
 )
 async def test_a_wrong_order_is_refused_and_names_the_field(api: Api, path: str, payload: dict[str, Any]) -> None:
