@@ -72,8 +72,13 @@ class WebhookView(WireModel):
     events: tuple[WebhookEvent, ...]
     created_at: Instant
     created_by: str
-    disabled_at: Instant | None = Field(default=None, description="given when it is not called: it answered 410")
+    disabled_at: Instant | None = Field(
+        default=None, description="given when it is not called: it answered 410, or took nothing for five days"
+    )
     disabled_reason: str | None = None
+    failures: int = Field(default=0, description="attempts in a row that it did not take")
+    failing_since: Instant | None = Field(default=None, description="the first of them")
+    rests_until: Instant | None = Field(default=None, description="it is not called before, and then once to find out")
     pending: int = Field(default=0, description="deliveries still to be made")
 
 

@@ -125,6 +125,37 @@ SPREAD = 0.2
 """Share by which a wait is longer at random, so that what failed together does not come back together."""
 
 
+FAILURES_BEFORE_REST = 10
+"""An endpoint that takes none of so many attempts in a row …"""
+FAILING_BEFORE_REST = timedelta(minutes=1)
+"""… for at least so long rests: a restart of its server is over by then."""
+SHORTEST_REST = timedelta(minutes=1)
+LONGEST_REST = timedelta(hours=1)
+FAILING_BEFORE_DISABLED = timedelta(days=5)
+"""After that nobody is there any more (the Standard Webhooks specification says "multiple days")."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """How an endpoint stands after failures in a row. `rest`: how long to leave it alone; `disabled`: for good."""
+
+    rest: timedelta | None = None
+    disabled: bool = False
+
+
+def standing(failures: int, failing: timedelta) -> Endpoint:
+    """Return how an endpoint stands that has taken nothing for that long, in so many attempts.
+
+    It rests for a quarter of the time it has been failing, so that an outage of a minute costs little and one of days
+    some twenty calls a day.
+    """
+    if failures < FAILURES_BEFORE_REST or failing < FAILING_BEFORE_REST:
+        return Endpoint()
+    if failing >= FAILING_BEFORE_DISABLED:
+        return Endpoint(disabled=True)
+    return Endpoint(rest=min(max(failing / 4, SHORTEST_REST), LONGEST_REST))
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What becomes of a delivery. `next_try_at`: given exactly while it is pending."""

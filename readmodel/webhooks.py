@@ -14,16 +14,20 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
+from contracts.alerts import WEBHOOK_DISABLED, WEBHOOK_FAILING
 from contracts.audit import SYSTEM, AuditAction, Author, Deed
+from readmodel.alerts import resolve_alerts
 from readmodel.audit import record
 from readmodel.columns import utc_now
 from readmodel.database import Database
 from readmodel.paging import newest_first
 from readmodel.rows import insert_into
-from readmodel.tables import WebhookDeliveryRow, WebhookRow
+from readmodel.tables import AlertRow, WebhookDeliveryRow, WebhookRow
 from readmodel.vault import Vault
 
 _WEBHOOK = WebhookRow.__table__
+NOTHING_FAILED: dict[str, object] = {"failures": 0, "failing_since": None, "rests_until": None}
+"""Columns of an endpoint that takes what it is sent."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,9 @@ class Webhook:
     created_by: str
     disabled_at: datetime | None = None
     disabled_reason: str | None = None
+    failures: int = 0
+    failing_since: datetime | None = None
+    rests_until: datetime | None = None
 
 
 def new_secret() -> str:
@@ -122,11 +129,17 @@ class Webhooks:
         return row is not None
 
     async def enable(self, webhook_id: str, tenant_id: str | None, by: Author = SYSTEM) -> Webhook | None:
-        """Tell a disabled endpoint again, also what waits for it; None when there is none in the scope."""
-        again = update(WebhookRow).where(*_own(webhook_id, tenant_id)).values(disabled_at=None, disabled_reason=None)
+        """Tell an endpoint that is disabled or rests again, also what waits for it, and end its alerts.
+
+        None when there is none in the scope.
+        """
+        fresh = {"disabled_at": None, "disabled_reason": None, **NOTHING_FAILED}
+        again = update(WebhookRow).where(*_own(webhook_id, tenant_id)).values(fresh)
+        about = [f"{kind}:{webhook_id}" for kind in (WEBHOOK_DISABLED, WEBHOOK_FAILING)]
         async with self._database.write() as connection:
             row = (await connection.execute(again.returning(_WEBHOOK))).one_or_none()
             if row is not None:
+                await resolve_alerts(connection, self._clock(), AlertRow.key.in_(about))
                 await record(connection, [_deed(by, AuditAction.WEBHOOK_ENABLE, _webhook(row))])
         return None if row is None else _webhook(row)
 

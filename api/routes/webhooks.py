@@ -64,7 +64,7 @@ async def delete(webhook_id: WebhookId, here: Here, who: Who) -> None:
     await here.webhooks.delete(who, webhook_id)
 
 
-@router.post("/{id}/enable", summary="Call a disabled endpoint again")
+@router.post("/{id}/enable", summary="Call an endpoint again that is disabled or rests")
 async def enable(webhook_id: WebhookId, here: Here, who: Who) -> WebhookView:
     """Call an endpoint again that answered 410, also with what waited for it."""
     return await here.webhooks.enable(who, webhook_id)

@@ -66,10 +66,14 @@ async def build_one(tab: Tab) -> None:
     with head(webhook.url, webhook.description):
         if webhook.disabled_at:
             button("Enable", lambda: _enable(tab, webhook_id), "primary")
+        elif webhook.rests_until:
+            button("Call it now", lambda: _enable(tab, webhook_id), "primary")
         button("Tell again what was given up", lambda: again(webhook_id, "all"), symbol="replay")
         button("Delete", lambda: _delete(tab, webhook_id), "danger", symbol="delete")
     if webhook.disabled_reason:
         text("p", f"Not called any more: {webhook.disabled_reason}", "notice bad")
+    elif webhook.rests_until:
+        text("p", _resting(webhook), "notice bad")
     with card(), box("dl", "facts"):
         for name, words in (
             ("Tenant", _whose(webhook)),
@@ -154,13 +158,27 @@ def _whose(webhook: WebhookView) -> str:
     return "all tenants" if webhook.tenant_id == PLATFORM else webhook.tenant_id
 
 
+def _resting(webhook: WebhookView) -> str:
+    """Return what is the matter with an endpoint that is called less."""
+    wire, failed = webhook.to_wire(), count(webhook.failures, "attempt")
+    return (
+        f"It took none of the last {failed}, since {wire['failingSince']}. It is asked again at {wire['restsUntil']}."
+    )
+
+
+def _state(webhook: WebhookView) -> str:
+    if webhook.disabled_at:
+        return "disabled"
+    return "resting" if webhook.rests_until else "active"
+
+
 def _row(webhook: WebhookView) -> Row:
     href = f"{PAGE}/{quote(webhook.id, safe='')}"
     return {
         "id": webhook.id,
         "href": href,
         "url": {"text": webhook.url, "href": href, "note": webhook.description},
-        "state": "disabled" if webhook.disabled_at else "active",
+        "state": _state(webhook),
         "tenant": _whose(webhook),
         "events": ", ".join(event.value.removeprefix("job.") for event in webhook.events),
         "pending": webhook.pending,

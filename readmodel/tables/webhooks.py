@@ -15,6 +15,8 @@ class WebhookRow(Base):
     """An endpoint. `tenant_id` is `*` for all tenants' jobs. The secret signs what it is told, so it is kept as it is.
 
     job_types: empty for all. events: see `contracts.webhooks.WebhookEvent`
+    failures: attempts in a row that it did not take, the first of them at `failing_since`
+    rests_until: nothing is sent before, and then one delivery, until it takes one
     """
 
     __tablename__ = "webhooks"
@@ -31,6 +33,9 @@ class WebhookRow(Base):
     created_by: Mapped[str]
     disabled_at: Mapped[datetime | None]
     disabled_reason: Mapped[str | None]
+    failures: Mapped[int] = mapped_column(server_default="0")
+    failing_since: Mapped[datetime | None]
+    rests_until: Mapped[datetime | None]
 
 
 class WebhookDeliveryRow(Base):

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -271,6 +271,88 @@ async def test_an_endpoint_to_which_deliveries_are_given_up_has_an_alert_until_i
     assert (failing.kind, failing.count, failing.resolved_at) == ("webhook_failing", 2, None)
     assert failing.message == "deliveries to the webhook wh_1 are given up: the endpoint answered 404"
     assert (over.id, over.resolved_at) == (failing.id, now)
+
+
+async def test_an_endpoint_that_is_down_rests_and_is_asked_with_one_delivery(
+    database: Database, history: HistoryWriter, webhooks: Webhooks, deliveries: Deliveries
+) -> None:
+    await made(webhooks)
+    await ended(history, *(f"{number}" for number in range(12)))
+    began, book, down = utc_now(), AlertBook(database), WebhookAnswer(503)
+    first = await deliveries.claim("wh_1", began, began, 5)
+    await deliveries.told([(each, down, again_at(began)) for each in first], began)
+    blip = await webhooks.get("wh_1", "acme")
+    later = began + timedelta(minutes=8)
+
+    second = await deliveries.claim("wh_1", later, later, 5)
+    await deliveries.told([(each, down, again_at(later)) for each in second], later)
+    resting = await webhooks.get("wh_1", "acme")
+    ((alert,), _) = await book.list("acme", 9)
+    due_while_resting = await deliveries.due(later + timedelta(seconds=119), (), 9)
+    over = later + timedelta(minutes=2)
+    due_after = await deliveries.due(over, (), 9)
+    (probe,) = await deliveries.claim("wh_1", over, over, 5)
+    await deliveries.told([(probe, WebhookAnswer(200), Outcome(DeliveryStatus.DELIVERED))], over)
+    well = await webhooks.get("wh_1", "acme")
+    ((resolved,), _) = await book.list("acme", 9)
+
+    assert blip
+    assert (blip.failures, blip.failing_since, blip.rests_until) == (5, began, None)
+    assert resting
+    assert (resting.failures, resting.failing_since, resting.rests_until) == (10, began, over)
+    assert (alert.kind, "took none of the last 10 attempts" in alert.message) == ("webhook_failing", True)
+    assert (due_while_resting, due_after) == ([], ["wh_1"])
+    assert well
+    assert (well.failures, well.failing_since, well.rests_until) == (0, None, None)
+    assert resolved.resolved_at == over
+    assert len(await deliveries.claim("wh_1", over, over, 20)) == 11
+
+
+def again_at(now: datetime) -> Outcome:
+    return Outcome(DeliveryStatus.PENDING, now)
+
+
+async def test_an_endpoint_that_takes_nothing_for_days_is_disabled_until_somebody_enables_it(
+    database: Database, history: HistoryWriter, webhooks: Webhooks, deliveries: Deliveries
+) -> None:
+    await made(webhooks)
+    await ended(history, *(f"{number}" for number in range(10)))
+    began, book, down = utc_now(), AlertBook(database), WebhookAnswer(problem="there is no host wh_1.example")
+    for now in (began, began + timedelta(days=5)):
+        due = await deliveries.claim("wh_1", now, now, 5)
+        await deliveries.told([(each, down, again_at(now)) for each in due], now)
+    disabled = await webhooks.get("wh_1", "acme")
+    ((alert,), _) = await book.list("acme", 9)
+
+    enabled = await webhooks.enable("wh_1", "acme")
+    ((over,), _) = await book.list("acme", 9)
+
+    reason = "it took nothing for 5 days; the last time there is no host wh_1.example"
+    assert disabled
+    assert (disabled.disabled_at, disabled.disabled_reason) == (now, reason)
+    assert (alert.kind, alert.resolved_at) == ("webhook_disabled", None)
+    assert enabled
+    assert (enabled.disabled_at, enabled.failures, enabled.failing_since) == (None, 0, None)
+    assert over.resolved_at is not None
+    assert len(await deliveries.claim("wh_1", now, now, 20)) == 10
+
+
+async def test_who_asks_for_a_delivery_again_does_not_wait_for_the_rest_to_be_over(
+    history: HistoryWriter, webhooks: Webhooks, deliveries: Deliveries
+) -> None:
+    await made(webhooks)
+    await ended(history, *(f"{number}" for number in range(10)))
+    began = utc_now()
+    later = began + timedelta(hours=4)
+    for now in (began, later):
+        due = await deliveries.claim("wh_1", now, now, 5)
+        await deliveries.told([(each, WebhookAnswer(500), again_at(now)) for each in due], now)
+
+    before = await deliveries.claim("wh_1", later, later, 5)
+    await deliveries.again("wh_1", later, due[0].id)
+    after = await deliveries.claim("wh_1", later, later, 5)
+
+    assert (len(before), len(after)) == (0, 1)
 
 
 async def test_what_was_given_up_can_be_made_again_one_or_all(

@@ -16,11 +16,13 @@ from contracts.webhooks import (
     SPREAD,
     WAITS,
     DeliveryStatus,
+    Endpoint,
     Outcome,
     WebhookAnswer,
     WebhookEvent,
     WebhookPost,
     outcome,
+    standing,
 )
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -61,6 +63,21 @@ def test_a_longer_wait_that_the_endpoint_asks_for_is_kept() -> None:
     asked = outcome(WebhookAnswer(429, retry_after=timedelta(minutes=10)), 1, NOW)
 
     assert asked.next_try_at == NOW + timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("failures", "failing", "stands"),
+    [
+        (9, timedelta(days=9), Endpoint()),
+        (500, timedelta(seconds=59), Endpoint()),
+        (10, timedelta(minutes=1), Endpoint(rest=timedelta(minutes=1))),
+        (10, timedelta(hours=1), Endpoint(rest=timedelta(minutes=15))),
+        (10, timedelta(days=4), Endpoint(rest=timedelta(hours=1))),
+        (10, timedelta(days=5), Endpoint(disabled=True)),
+    ],
+)
+def test_an_endpoint_rests_longer_the_longer_it_fails(failures: int, failing: timedelta, stands: Endpoint) -> None:
+    assert standing(failures, failing) == stands
 
 
 def test_endpoints_are_told_of_ends_and_deaths_only() -> None:
