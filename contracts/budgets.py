@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from contracts.approvals import Approval, ApprovalDecision
+from contracts.approvals import Approval, ApprovalDecision, ApprovalEnd
 from contracts.values import Instant, WireModel
 
 WARN_SHARE = 0.8
@@ -56,6 +56,13 @@ class BudgetWaits(Protocol):
 
     async def for_budgets(self, limit: int) -> Sequence[Approval]:
         """Return what waits, without words, at most so much of each tenant, the longest waiting first.
+
+        Raises:
+            Unavailable: The database did not answer.
+        """
+
+    async def end(self, ended: ApprovalEnd) -> None:
+        """Write how an asking ended; one that has ended, or was followed by another one, stays as it is.
 
         Raises:
             Unavailable: The database did not answer.

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from activities import budget_renewal
 from activities.budget_renewal import BudgetRenewal
+from contracts.approvals import ApprovalAsk, Subject
 from contracts.budgets import BudgetStanding
 from contracts.generation_kinds import GenerationType
 from contracts.generation_ports import CallState, ModelCall
@@ -307,6 +309,31 @@ async def test_jobs_that_wait_for_their_budget_go_on_when_it_is_raised_and_no_ot
     assert (too_early, woken) == (0, 2)
     assert [(job["status"], job["approval"]["status"]) for job in done] == [("completed", "withdrawn")] * 2
     assert still == [made]
+
+
+async def test_a_job_that_does_not_wait_any_more_keeps_nobody_behind_it_from_going_on(
+    api: Api, client: Client, desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget_renewal, "AT_ONCE", 1)
+    database, plain = api.services.database, {key: ASKING[key] for key in ("generationType", "parameters")}
+
+    async with desk(api):
+        stale = await submit(api, ASKING)
+        asking = await asked(api, stale)
+        await api.http.put("/v1/tenants/acme/limits", json={"aiTokensPerDay": 100})
+        behind = await submit(api, plain)
+        await asked(api, behind)
+        missed = {"number": 2, "round": 1, "subject": Subject.BUDGET}  # the job never asked this, or has its answer
+        times = {"asked_at": asking["createdAt"], "expires_at": datetime.now(UTC) + timedelta(days=1)}
+        whose = {"job_id": stale, "tenant_id": "acme", "job_type": "ai_generation"}
+        await Approvals(database).ask(ApprovalAsk.model_validate(whose | missed | times))
+        await api.http.put("/v1/tenants/acme/limits", json={"aiTokensPerDay": 100_000})
+        renewal, now = BudgetRenewal(Approvals(database), Budgets(database), TemporalEngine(client)), datetime.now(UTC)
+        woken = [await renewal.turn(now + timedelta(seconds=after)) for after in (0, 9, 10, 11)]
+        done = await ended(api, behind)
+
+    assert woken == [0, 0, 0, 1]
+    assert done["status"] == "completed"
 
 
 async def spend(database: Database, tokens: int) -> None:
