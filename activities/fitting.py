@@ -19,7 +19,7 @@ CUT_ANYWHERE_FROM = 30
 
 _URL = regex.compile(r"https?://\S+")
 _HASHTAG = r"#[\w\d][\w\d\p{M}_]*"
-_TAIL = regex.compile(rf"(?:(?:^|\s+)(?:{_HASHTAG}|https?://\S+))+\s*$")
+_IN_TAIL = regex.compile(rf"{_HASHTAG}|https?://\S+")
 _LOOSE = " \t\r\n,;:-\N{EN DASH}\N{EM DASH}…"
 
 
@@ -77,35 +77,54 @@ def _whole(text: str, link: str | None, tags: Sequence[str]) -> str:
 
 def _without_tail(text: str) -> tuple[str, list[str]]:
     """Return the text without the links and hashtags at its end, and those."""
-    found = _TAIL.search(text)
-    return (text, []) if found is None else (text[: found.start()].rstrip(), found[0].split())
+    words = list(regex.finditer(r"\S+", text))
+    place = len(words)
+    while place and _IN_TAIL.fullmatch(words[place - 1][0]):
+        place -= 1
+    return text[: words[place - 1].end()] if place else "", [word[0] for word in words[place:]]
 
 
-def _shortened(body: str, tail: list[str], limits: TextLimits) -> Fitted:
-    tags = [part for part in tail if part.startswith("#")]
-    while tags and 2 * length(" ".join(tail), limits) > limits.characters:
-        tail.remove(tags.pop())
-    end = " ".join(tail)
-    cuts = [0, *_cuts(body)]
+def _shortened(body: str, tail: Sequence[str], limits: TextLimits) -> Fitted:
+    end = " ".join(_affordable(tail, limits))
 
     def candidate(cut: int) -> str:
         words = body[:cut].rstrip(_LOOSE)
         return "\n\n".join(part for part in (words + ELLIPSIS if words else "", end) if part)
 
-    place = bisect_right(cuts, False, key=lambda cut: not _fits(candidate(cut), limits)) - 1
-    text = candidate(cuts[max(place, 0)])
+    def best(cuts: Sequence[int]) -> str:
+        place = bisect_right(cuts, False, key=lambda cut: not _fits(candidate(cut), limits)) - 1
+        return candidate(cuts[max(place, 0)])
+
+    text = best([0, *_cuts(body, CUT_ANYWHERE_FROM, whole=("http://", "https://", "#", "@"))])
+    if text == end:  # not even the first word fits
+        text = best([0, *_cuts(body, 0, whole=("http://", "https://"))])
     if not text or not _fits(text, limits):
-        msg = f"the link alone is longer than the {limits.characters} characters there may be"
+        msg = f"it cannot be cut to the {limits.characters} characters there may be"
         raise InvalidInput(msg)
     return Fitted(text, shortened=True)
 
 
-def _cuts(text: str) -> Iterator[int]:
-    """Yield where the text may be cut, in order."""
+def _affordable(tail: Sequence[str], limits: TextLimits) -> Iterator[str]:
+    """Yield the links, and as many of the hashtags as take half of the room that these leave."""
+    room = limits.characters - sum(length(part, limits) + 1 for part in tail if not part.startswith("#"))
+    taken = -1
+    for part in tail:
+        if part.startswith("#"):
+            taken += length(part, limits) + 1
+            if 2 * taken > room:
+                continue
+        yield part
+
+
+def _cuts(text: str, anywhere_from: int, whole: tuple[str, ...]) -> Iterator[int]:
+    """Yield where the text may be cut, in order: at the ends of words, and inside longer ones that may be cut there.
+
+    whole: beginnings of words that are cut nowhere
+    """
     for word in regex.finditer(r"\S+", text):
-        if not word[0].startswith(("http://", "https://", "#", "@")):
+        if not word[0].startswith(whole):
             letters = list(regex.finditer(r"\X", word[0]))
-            if len(letters) > CUT_ANYWHERE_FROM:
+            if len(letters) > anywhere_from:
                 yield from (word.start() + letter.end() for letter in letters[:-1])
         yield word.end()
 

@@ -1,16 +1,27 @@
-"""Social platforms for tests: mastodon-mock, a third party's stateful server of Mastodon's API, as its own process."""
+"""Social platforms for tests: mastodon-mock, a third party's server of Mastodon's API, and the AT Protocol's own.
 
+The latter is installed by npm, which takes two minutes: where that was not done yet, the suite does it only with
+SPACES_TEST_FULL=1, and says what it leaves out.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from PIL import Image
 
 import worker
 from adapters.build import social_networks
@@ -25,6 +36,7 @@ from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.process import LoggedProcess
+from temporal.program import cache_folder
 from temporal.workers import build_worker
 from tests.fixtures_queue import Api, Connect, Providers, RunApi
 
@@ -83,6 +95,107 @@ async def mastodon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ma
         await process.stop()
 
 
+PDS, PLC = "@atproto/pds@0.4.217", "@did-plc/server@0.0.1"
+PASSWORD = "pass-word-1"
+LAUNCHER = """
+import { PlcServer, Database } from "@did-plc/server";
+import { PDS, envToCfg, envToSecrets, readEnv } from "@atproto/pds";
+await PlcServer.create({ db: Database.mock(), port: Number(process.env.PLC_PORT) }).start();
+const env = readEnv();
+await (await PDS.create(envToCfg(env), envToSecrets(env))).start();
+"""
+
+
+@dataclass(frozen=True)
+class Pds:
+    """Where the server is, and what its accounts have posted."""
+
+    url: str
+
+    async def account(self) -> str:
+        """Make an account with the password of the suite, and return its handle."""
+        handle = f"shop-{uuid4().hex[:8]}.test"
+        said = {"handle": handle, "email": f"{handle}@shop.example", "password": PASSWORD}
+        async with self._client() as http:
+            (await http.post("/xrpc/com.atproto.server.createAccount", json=said)).raise_for_status()
+        return handle
+
+    async def posts(self, handle: str) -> list[dict[str, Any]]:
+        """Return the records of an account's posts, newest first."""
+        asked = {"repo": handle, "collection": "app.bsky.feed.post", "limit": "100"}
+        async with self._client() as http:
+            answer = await http.get("/xrpc/com.atproto.repo.listRecords", params=asked)
+        return list(answer.json()["records"])
+
+    async def blob(self, did: str, cid: str) -> bytes:
+        """Return a picture that was posted."""
+        async with self._client() as http:
+            answer = await http.get("/xrpc/com.atproto.sync.getBlob", params={"did": did, "cid": cid})
+        return answer.raise_for_status().content
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False)
+
+
+@pytest.fixture(scope="session")
+async def pds(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pds]:
+    """The AT Protocol's own server, running, with its limits on."""
+    program, folder = await _pds_program(), tmp_path_factory.mktemp("pds")
+    (folder / "blobs").mkdir()
+    port, plc = free_port(0, "the PDS", print), free_port(0, "its directory", print)
+    said = {
+        "PLC_PORT": str(plc),
+        "PDS_PORT": str(port),
+        "PDS_HOSTNAME": "localhost",
+        "PDS_DEV_MODE": "true",
+        "PDS_DID_PLC_URL": f"http://127.0.0.1:{plc}",
+        "PDS_DATA_DIRECTORY": str(folder),
+        "PDS_BLOBSTORE_DISK_LOCATION": str(folder / "blobs"),
+        "PDS_JWT_SECRET": secrets.token_hex(16),
+        "PDS_ADMIN_PASSWORD": secrets.token_hex(16),
+        "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": secrets.token_hex(32),
+        "PDS_INVITE_REQUIRED": "false",
+        "PDS_SERVICE_HANDLE_DOMAINS": ".test",
+        "PDS_RATE_LIMITS_ENABLED": "true",
+        "PDS_DISABLE_SSRF_PROTECTION": "true",
+        "LOG_ENABLED": "false",
+    }
+    process = LoggedProcess("PDS", ["node", str(program)], log=folder / "pds.log", env={**os.environ, **said})
+    await process.spawn()
+    server = Pds(f"http://127.0.0.1:{port}")
+    try:
+        await process.until(lambda: _answers(f"{server.url}/xrpc/com.atproto.server.describeServer"), 120)
+        yield server
+    finally:
+        await process.stop()
+
+
+async def _pds_program() -> Path:
+    """Return its launcher, installed when this machine has none yet and there is time."""
+    folder = cache_folder() / f"atproto-pds-{PDS.rpartition('@')[2]}"
+    if shutil.which("npm") is None:
+        pytest.skip("NO BLUESKY SERVER: there is no npm on PATH")
+    if not folder.exists():
+        if not os.environ.get("SPACES_TEST_FULL"):
+            pytest.skip("NO BLUESKY SERVER: installing it takes minutes, SPACES_TEST_FULL=1 does so once")
+        making = folder.with_name(f"{folder.name}-{uuid4().hex[:8]}")
+        making.mkdir(parents=True)
+        process = await asyncio.create_subprocess_exec(
+            "npm", "install", "--no-audit", "--no-fund", "--prefix", str(making), PDS, PLC,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        if process.returncode:
+            shutil.rmtree(making, ignore_errors=True)
+            pytest.skip(f"NO BLUESKY SERVER: npm cannot install {PDS}: {output.decode(errors='replace')[-300:]}")
+        (making / "launch.mjs").write_text(LAUNCHER)
+        try:
+            making.rename(folder)
+        except OSError:  # another run was quicker
+            shutil.rmtree(making, ignore_errors=True)
+    return folder / "launch.mjs"
+
+
 async def _answers(url: str) -> bool:
     try:
         async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
@@ -103,6 +216,16 @@ async def desk(run_api: RunApi, tmp_path: Path) -> AsyncIterator[Api]:
 def word() -> str:
     """What tells a test's posts apart."""
     return f"w{uuid4().hex[:10]}"
+
+
+def noisy_photo(width: int = 1500, height: int = 1000) -> bytes:
+    """A JPEG, of 3 MB if nothing else is said, that says where it was taken, lying on its side."""
+    size, out = (width, height), BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 18.0)})
+    Image.frombytes("RGB", size, Random(7).randbytes(size[0] * size[1] * 3)).save(out, "JPEG", quality=95, exif=exif)
+    return out.getvalue()
 
 
 class DirectCopier:

@@ -25,6 +25,7 @@ ANSWER_BYTES = 4 * 1024 * 1024
 """Forty posts with their accounts are 400 KB."""
 LONGEST_WAIT = timedelta(hours=24)
 MOST_WORDS = 200
+_LATER = {408, 425}
 _RESETS = ("ratelimit-reset", "x-ratelimit-reset")
 _HEADERS = {"user-agent": "spaces-queue-social", "accept": "application/json", "accept-encoding": "identity"}
 
@@ -76,7 +77,7 @@ class ServerAsker:
         Raises:
             InvalidInput: The server's address is none that is called.
             RateLimited: 429; with the time to wait, when the server says it.
-            Unavailable: 5xx, or nobody answered and nothing was sent.
+            Unavailable: 408, 425, 5xx, or nobody answered and nothing was sent.
             Unconfirmed: No answer came, or half of one.
         """
         host = httpx.URL(url).host
@@ -112,7 +113,7 @@ class ServerAsker:
         status = answer.status_code
         if status == 429:
             raise RateLimited(f"{host} allows no more requests now", wait_told(answer.headers, datetime.now(UTC)))
-        if status >= 500:
+        if status >= 500 or status in _LATER:
             raise Unavailable(f"{host} answered {status}", wait_told(answer.headers, datetime.now(UTC)))
         if isinstance(data, FetchProblem):
             raise lost(data.message)
@@ -139,6 +140,17 @@ def must_be_taken(answer: Answer, host: str) -> Any:  # Any: whatever the API gi
     if not 200 <= answer.status < 300:
         raise InvalidInput(f"{host} refused it ({answer.status}: {answer.words})")
     return answer.said
+
+
+def field_of(said: Any, name: str, host: str) -> Any:  # Any: whatever the API gives
+    """Return a field of an answer.
+
+    Raises:
+        Unconfirmed: The answer is another one than the API has.
+    """
+    if not isinstance(said, dict) or said.get(name) is None:
+        raise Unconfirmed(f"{host} sent an answer without '{name}'")
+    return said[name]
 
 
 def wait_told(headers: httpx.Headers, now: datetime) -> timedelta | None:

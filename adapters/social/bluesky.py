@@ -1,19 +1,20 @@
 """Bluesky, and other servers of the AT Protocol.
 
 A post is a record under a key that we choose, and putting it there twice leaves one. So the key, and all that is in the
-record, is made from the job: a second attempt writes the very same record.
+record, is made from the job: a second attempt writes the very same record. An attempt that comes much later looks first
+whether it is there, and else dates it anew: feeds are sorted by what a post says of its own time.
 """
 
 import asyncio
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
-from adapters.social.asking import Answer, ServerAsker, must_be_taken
+from adapters.social.asking import Answer, ServerAsker, field_of, must_be_taken
 from adapters.social.facets import facets_of
 from contracts.social_ports import Post, PostLimits, PostPicture, PostReceipt, SocialAccount, TextLimits
 
@@ -22,6 +23,7 @@ LIMITS = PostLimits(
     text=TextLimits(characters=300, most_bytes=3000), image_bytes=1_000_000, image_px=2000, alt_characters=1500
 )
 """From the lexicons app.bsky.feed.post and app.bsky.embed.images; a blob of 1,000,000 bytes is taken."""
+LATE = timedelta(minutes=10)
 MOST_SESSIONS = 500
 _DIGITS = "234567abcdefghijklmnopqrstuvwxyz"
 
@@ -51,22 +53,38 @@ class BlueskyNetwork:
     async def post(self, account: SocialAccount, post: Post) -> PostReceipt:
         """Post once; see `contracts.social_ports.SocialNetwork`."""
         session = await self._session(account)
+        place = {"repo": session.did, "collection": POSTS, "rkey": record_key(post)}
+        url = f"https://bsky.app/profile/{session.handle}/post/{place['rkey']}"
+        dated = post.began_at
+        if datetime.now(UTC) - dated > LATE:
+            if (there := await self._there(account, place)) is not None:
+                return PostReceipt(there["uri"], url, str(there["value"].get("text", "")))
+            dated = datetime.now(UTC)
+        record = await self._record(account, post, dated)
+        put = await self._asked(
+            account, "POST", "com.atproto.repo.putRecord", json=place | {"record": record}, sends=True
+        )
+        return PostReceipt(field_of(must_be_taken(put, _host(account)), "uri", _host(account)), url, post.text)
+
+    async def _there(self, account: SocialAccount, place: dict[str, str]) -> dict[str, Any] | None:
+        """Return the record that is in a place; None when none is."""
+        found = await self._asked(account, "GET", "com.atproto.repo.getRecord", params=place)
+        if found.status == 400 and found.words.startswith("RecordNotFound"):
+            return None
+        return dict(must_be_taken(found, _host(account)))
+
+    async def _record(self, account: SocialAccount, post: Post, dated: datetime) -> dict[str, Any]:
         images = [await self._image(account, picture) for picture in post.pictures]
         record: dict[str, Any] = {
             "$type": POSTS,
             "text": post.text,
-            "createdAt": post.began_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "createdAt": dated.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
         if facets := await facets_of(post.text, lambda handle: self._did_of(account, handle)):
             record["facets"] = facets
         if images:
             record["embed"] = {"$type": "app.bsky.embed.images", "images": images}
-        place = {"repo": session.did, "collection": POSTS, "rkey": record_key(post)}
-        put = await self._asked(
-            account, "POST", "com.atproto.repo.putRecord", json=place | {"record": record}, sends=True
-        )
-        url = f"https://bsky.app/profile/{session.handle}/post/{place['rkey']}"
-        return PostReceipt(must_be_taken(put, _host(account))["uri"], url, post.text)
+        return record
 
     async def _image(self, account: SocialAccount, picture: PostPicture) -> dict[str, Any]:
         put = await self._asked(
@@ -76,7 +94,7 @@ class BlueskyNetwork:
             content=picture.data,
             headers={"content-type": "image/jpeg"},
         )
-        blob = must_be_taken(put, _host(account))["blob"]
+        blob = field_of(must_be_taken(put, _host(account)), "blob", _host(account))
         shape = {"width": picture.width_px, "height": picture.height_px}
         return {"image": blob, "alt": picture.alt, "aspectRatio": shape}
 
@@ -120,12 +138,12 @@ class BlueskyNetwork:
         answer = await self._asker.ask(
             "POST", _xrpc(account, "com.atproto.server.refreshSession"), token=session.refresh
         )
-        return _session_of(answer.said) if answer.status == 200 else None
+        return _session_of(answer.said, _host(account)) if answer.status == 200 else None
 
     async def _signed_in(self, account: SocialAccount) -> _Session:
         said = {"identifier": account.handle, "password": account.secret}
         answer = await self._asker.ask("POST", _xrpc(account, "com.atproto.server.createSession"), json=said)
-        return _session_of(must_be_taken(answer, _host(account)))
+        return _session_of(must_be_taken(answer, _host(account)), _host(account))
 
 
 def record_key(post: Post) -> str:
@@ -138,8 +156,8 @@ def record_key(post: Post) -> str:
     return "".join(_DIGITS[number >> 5 * place & 31] for place in reversed(range(13)))
 
 
-def _session_of(said: dict[str, Any]) -> _Session:
-    return _Session(said["did"], said["handle"], said["accessJwt"], said["refreshJwt"])
+def _session_of(said: Any, host: str) -> _Session:  # Any: as the server sent it
+    return _Session(*(str(field_of(said, name, host)) for name in ("did", "handle", "accessJwt", "refreshJwt")))
 
 
 def _xrpc(account: SocialAccount, name: str) -> str:

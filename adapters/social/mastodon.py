@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from adapters.social.asking import ServerAsker, must_be_taken
+from adapters.social.asking import ServerAsker, field_of, must_be_taken
 from contracts.errors import Unavailable
 from contracts.social_ports import Post, PostLimits, PostPicture, PostReceipt, SocialAccount, TextLimits
 
@@ -29,7 +29,7 @@ LOOKS, SECONDS_BETWEEN_LOOKS = 20, 1.0
 IMAGE_BYTES, IMAGE_PX, ALT_CHARACTERS = 8_000_000, 2048, 1500
 
 _BREAK = re.compile(r"<br\s*/?>|</p>")
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _ELSEWHERE = re.compile(r"(@\w+)@[\w.-]+\w")
 
 
@@ -63,7 +63,7 @@ class MastodonNetwork:
             json=said,
             sends=True,
         )
-        return _receipt(must_be_taken(answer, _host(account)), post.text)
+        return _receipt(must_be_taken(answer, _host(account)), post.text, _host(account))
 
     async def _configuration(self, account: SocialAccount) -> dict[str, Any]:
         """Return the limits as the server says them; {} from one that does not."""
@@ -87,7 +87,7 @@ class MastodonNetwork:
             files={"file": ("image.jpg", picture.data, "image/jpeg")},
             data={"description": picture.alt} if picture.alt else {},
         )
-        media = str(must_be_taken(answer, _host(account))["id"])
+        media = str(field_of(must_be_taken(answer, _host(account)), "id", _host(account)))
         path = f"{account.server}/api/v1/media/{media}"
         for _ in range(LOOKS if answer.status == 202 else 0):
             if (await self._asker.ask("GET", path, token=account.secret)).status == 200:
@@ -110,7 +110,7 @@ class MastodonNetwork:
                 if datetime.fromisoformat(status["created_at"]) < since:
                     return None
                 if _plain(_text_of(status["content"])) == wanted:
-                    return _receipt(status, post.text)
+                    return _receipt(status, post.text, _host(account))
             if len(page) < PAGE:
                 return None
         return None
@@ -130,8 +130,8 @@ def _limits(said: dict[str, Any]) -> PostLimits:
     )
 
 
-def _receipt(status: dict[str, Any], text: str) -> PostReceipt:
-    return PostReceipt(str(status["id"]), status.get("url") or status.get("uri"), text)
+def _receipt(status: Any, text: str, host: str) -> PostReceipt:  # Any: as the server sent it
+    return PostReceipt(str(field_of(status, "id", host)), status.get("url") or status.get("uri"), text)
 
 
 def _text_of(content: str) -> str:

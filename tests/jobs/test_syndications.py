@@ -1,12 +1,17 @@
 """The syndication job's story, on a third party's server of Mastodon's API."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from tests.endpoints.test_jobs import ended, job_that
-from tests.fixtures_queue import Api
-from tests.fixtures_social import MASTODON_TOKEN, Mastodon, RunPosts, give_account
+from tests.fixtures_models import Emulator, RunGenerations
+from tests.fixtures_queue import Api, RunSystem
+from tests.fixtures_social import MASTODON_TOKEN, Mastodon, RunPosts, give_account, noisy_photo
+from tests.jobs.test_approvals import asked, decide
 
 QUICKLY = {"type": "status", "status": 429, "headers": {"Retry-After": "1"}}
 
@@ -182,3 +187,78 @@ async def test_an_account_that_cannot_be_used_is_refused(desk: Api) -> None:
         refused = await desk.http.put(f"/v1/social-accounts/{platform}/default", json=body)
 
         assert (refused.status_code, [problem["path"] for problem in refused.json()["errors"]]) == (422, [path]), said
+
+
+async def test_pictures_are_posted_upright_with_their_words_and_without_where_they_were_taken(
+    desk: Api, mastodon: Mastodon, run_posts: RunPosts, word: str
+) -> None:
+    await give_account(desk, "mastodon", mastodon.url)
+    uploaded = (await desk.http.post("/v1/uploads", content=noisy_photo(300, 200))).json()["uploadId"]
+    content = {"images": [uploaded, uploaded], "altTexts": ["a cactus on a shelf"]}
+
+    async with run_posts(desk):
+        done = await ended(desk, (await submit(desk, word, content=content))["id"])
+
+    (status,) = await mastodon.statuses(word)
+    async with mastodon.client() as http:
+        posted = Image.open(BytesIO((await http.get(status["media_attachments"][0]["url"])).content))
+    assert done["status"] == "completed"
+    assert [media["description"] for media in status["media_attachments"]] == ["a cactus on a shelf", None]
+    assert (posted.size, dict(posted.getexif())) == ((200, 300), {})
+
+
+async def test_what_cannot_be_posted_is_refused_before_it_is_tried(desk: Api, mastodon: Mastodon) -> None:
+    await give_account(desk, "mastodon", mastodon.url)
+    wrong: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        ({"images": ["0" * 64]}, {}, "payload.content.images.0"),
+        ({"images": [], "altTexts": ["of nothing"]}, {}, "payload.content"),
+        ({"text": "  "}, {}, "payload.content"),
+        ({"link": "javascript:alert(1)"}, {}, "payload.content.link"),
+        ({}, {"platforms": []}, "payload"),
+        ({}, {"platforms": ["mastodon", "mastodon"]}, "payload"),
+        ({}, {"accounts": {"bluesky": "default"}}, "payload"),
+        ({}, {"accounts": {"mastodon": "../x"}}, "payload.accounts.mastodon"),
+    ]
+    for content, payload, path in wrong:
+        said = {"content": {"text": "a", **content}, "platforms": ["mastodon"], **payload}
+
+        refused = await desk.http.post("/v1/jobs", json={"jobType": "social_syndication", "payload": said})
+
+        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, path), said
+
+
+async def test_an_approved_generation_is_posted_by_the_job_that_waits_for_it(
+    desk: Api,
+    mastodon: Mastodon,
+    model_emulator: Emulator,
+    run_posts: RunPosts,
+    run_generations: RunGenerations,
+    run_system: RunSystem,
+) -> None:
+    await give_account(desk, "mastodon", mastodon.url)
+    text = {"generationType": "social_content", "parameters": {"prompt": "We open again"}, "approval": {}}
+    content = {"text": "{{text.result.content.text}}", "hashtags": "{{text.result.content.hashtags}}"}
+    post = {"content": content, "platforms": ["mastodon"]}
+    flow = {
+        "name": "saturday",
+        "jobs": [
+            {"ref": "text", "jobType": "ai_generation", "payload": text},
+            {"ref": "post", "jobType": "social_syndication", "payload": post, "dependsOn": ["text"]},
+        ],
+    }
+    database, before = desk.services.database, len(await mastodon.statuses("Saturdays"))
+
+    async with (
+        run_generations(database, model_emulator.endpoint("poster")),
+        run_posts(desk),
+        run_system(database),
+    ):
+        jobs = (await desk.http.post("/v1/flows", json=flow)).json()["jobs"]
+        await asked(desk, jobs["text"])
+        waiting, there = (await desk.http.get(f"/v1/jobs/{jobs['post']}")).json(), await mastodon.statuses("Saturdays")
+        await decide(desk, jobs["text"], "approved")
+        done = await ended(desk, jobs["post"])
+
+    assert (waiting["status"], len(there)) == ("pending", before)
+    assert done["result"]["results"][0]["text"] == "We open on Saturdays again.\n\n#Cactus #opennow"
+    assert len(await mastodon.statuses("Saturdays")) == before + 1
