@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.approvals import ApprovalActivities
 from contracts.approvals import MOST_ROUNDS, SYSTEM, ApprovalAsk, ApprovalDecision, ApprovalEnd, ApprovalStatus, Subject
@@ -52,12 +52,12 @@ class ApprovalGate:
         try:
             await workflow.execute_activity_method(ApprovalActivities.ask, asked, **CONTROL)
             await self._waited(asked, remind_after)
-            expired = nobody.model_copy(update={"decision": ApprovalStatus.EXPIRED})
-            nobody = self._decision or expired
-        finally:
-            self._open = None
-            await asyncio.shield(asyncio.ensure_future(self._end(asked, nobody)))
-        return nobody
+        except (FailureError, asyncio.CancelledError):  # no `finally`: the collector ends coroutines of stopped workers
+            await self._over(asked, nobody)
+            raise
+        decided = self._decision or nobody.model_copy(update={"decision": ApprovalStatus.EXPIRED})
+        await self._over(asked, decided)
+        return decided
 
     def decide(self, decision: ApprovalDecision) -> None:
         """Take a decision that `must_be_open` let pass."""
@@ -90,6 +90,11 @@ class ApprovalGate:
                 return
             if left > remind_after:
                 await workflow.execute_activity_method(ApprovalActivities.remind, asked, **CONTROL)
+
+    async def _over(self, asked: ApprovalAsk, decided: ApprovalDecision) -> None:
+        """Ask no more, and have it recorded how it ended, also when the job is cancelled meanwhile."""
+        self._open = None
+        await asyncio.shield(asyncio.ensure_future(self._end(asked, decided)))
 
     async def _end(self, asked: ApprovalAsk, decided: ApprovalDecision) -> None:
         end = ApprovalEnd(

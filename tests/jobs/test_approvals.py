@@ -1,9 +1,12 @@
 """Generations that wait for somebody's approval: decided over HTTP, reminded of, expired, cancelled."""
 
 import asyncio
+import gc
+import inspect
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +27,7 @@ from tests.endpoints.test_jobs import ended, new_key
 from tests.fixtures_models import Emulator, RunGenerations
 from tests.fixtures_queue import Api, RunSystem
 from tests.jobs.test_generations import BRIEF, job_in, submit
+from workflows import approvals
 
 ASKING = {"generationType": "marketing_copy", "parameters": BRIEF, "approval": {}}
 
@@ -214,6 +218,19 @@ async def test_only_who_may_decides_and_only_who_may_read_sees_the_draft(api: Ap
     assert "Prickly" not in told
     assert (refused.status_code, nothing.status_code, theirs) == (403, 404, [])
     assert [status for status, _ in wrong] == [422] * 4
+
+
+async def test_a_worker_that_stops_while_a_job_asks_forgets_it_without_a_word(api: Api, desk: Any) -> None:
+    stories = str(Path(approvals.__file__).parent)
+
+    async with desk(api):
+        await asked(api, await submit(api, ASKING))
+        there = [thing for thing in gc.get_objects() if inspect.iscoroutine(thing)]
+        mine = [coroutine for coroutine in there if coroutine.cr_code.co_filename.startswith(stories)]
+    for coroutine in mine:
+        coroutine.close()  # as the collector does, at any time and in any thread
+
+    assert "ApprovalGate.decision" in {coroutine.__qualname__ for coroutine in mine}
 
 
 async def test_without_a_wish_nobody_is_asked(api: Api, desk: Any) -> None:
