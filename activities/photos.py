@@ -11,7 +11,8 @@ from temporalio import activity
 from contracts.errors import NotFound, Unavailable
 from contracts.inventory import MatchInput, MatchResult
 from contracts.photos import FetchInput, FetchResult, PhotoAnalysis, PhotoProblem, PhotoReading, ReadInput
-from contracts.ports import BlobStore, PhotoFetcher, PhotoReader, ProductMatcher
+from contracts.ports import BlobStore, PhotoFetcher, PhotoReader
+from contracts.product_ports import ProductMatcher
 from contracts.seeing import PhotoSeer, SeeInput, Sight
 from contracts.values import picture_key, thumbnail_key, upload_key
 
@@ -103,7 +104,7 @@ class PhotoActivities:
     @activity.defn(name="photos.match")
     async def match(self, step: MatchInput) -> MatchResult:
         """Return which of the tenant's products each label is of. It changes nothing."""
-        return MatchResult(findings=tuple(await self._matcher.match(step.labels, step.products)))
+        return await self._matcher.match(step.labels, step.products)
 
     async def _keep(self, key: str, copy: bytes | None) -> str | None:
         if copy is None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from adapters.alerts.email import EmailChannel
 from adapters.alerts.web import SlackChannel, WebhookChannel
+from adapters.embeddings import LocalEmbedder, installed
 from adapters.fetching.fetcher import HttpFetcher
 from adapters.fetching.photos import HttpPhotoFetcher
 from adapters.keys.master import master_keys
@@ -85,13 +86,14 @@ async def step_providers(
     reader = LocalPhotoReader(max_workers=processors)
     news = LocalNewsReader(max_workers=processors)
     money, models = payment_provider(settings), model_providers(settings)
+    embedder = LocalEmbedder() if settings.embeddings and installed() else None
     try:
         async with beside(_warm(reader)):
             yield {
                 "blobs": blobs,
                 "reader": reader,
                 "fetcher": fetcher,
-                "matcher": FuzzyMatcher(),
+                "matcher": FuzzyMatcher(embedder),
                 "web": polite_web(settings, news, turns),
                 "news": news,
                 "writer": None,
@@ -105,6 +107,8 @@ async def step_providers(
         await money.close()
         for model in models:
             await model.close()
+        if embedder:
+            await embedder.close()
         await news.close()
         await reader.close()
 

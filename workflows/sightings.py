@@ -56,6 +56,11 @@ class Sighting:
         return not self.key.startswith("title:")
 
     @property
+    def by_meaning(self) -> bool:
+        """Whether it is a product's by the meaning of its name alone."""
+        return self.finding.match is not None and self.finding.match.by is MatchedBy.MEANING
+
+    @property
     def confidence(self) -> float:
         """How surely it was read and, when it is a product's, found to be that one's."""
         match = self.finding.match
@@ -117,6 +122,13 @@ class Thing:
     def only_seen(self) -> bool:
         """Whether nothing of it was read: only a model says that it is there."""
         return all(one.only_seen for one in self.sightings)
+
+    def counted_by_meaning(self, *, count_labels: bool) -> bool:
+        """Whether a count of it comes from a label that is its product's by the meaning of its name alone."""
+        return any(
+            one.by_meaning and (one.label.quantity is not None or (count_labels and one.label.codes))
+            for one in self.sightings
+        )
 
     def first(self, kind: str) -> str | None:
         """Return the first of its `eans` or `skus`."""
@@ -220,4 +232,6 @@ def _doubts(thing: Thing, *, compared: bool) -> list[str]:
     doubts = ["only a model sees it: nothing of it could be read"] if thing.only_seen else []
     if any(one.finding.rivals for one in thing.sightings):
         return [*doubts, "it fits several products"]
+    if thing.match and thing.match.by is MatchedBy.MEANING:
+        doubts.append("its label names the product in other words")
     return [*doubts, "it is none of the given products"] if compared and thing.product is None else doubts

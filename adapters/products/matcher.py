@@ -1,19 +1,24 @@
-"""Matcher: labels to products by barcode, stock number and title, by the `rapidfuzz` library.
+"""Matcher: labels to products by barcode, stock number and title, by the `rapidfuzz` library; then by meaning.
 
-The surest that speaks decides: a barcode outweighs a stock number, and that a title. What two products share decides
-nothing.
+The surest that speaks decides: a barcode outweighs a stock number, that a title, and letters what they mean. What two
+products share decides nothing.
 """
 
 import asyncio
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from itertools import islice
 
 import numpy as np
 from rapidfuzz import fuzz, process
-from rapidfuzz.utils import default_process
 
-from contracts.inventory import Finding, Label, Match, MatchedBy, Product
+from adapters.products.codes import gtin, plain, similar
+from adapters.products.meaning import by_meaning
+from adapters.products.names import agree, comparable, numbers, says, speak_of_others
+from contracts.errors import Unavailable
+from contracts.inventory import Comparison, Finding, Label, Match, MatchedBy, MatchResult, Product
+from contracts.product_ports import Embedder
 
 LEAST_SIMILAR = 85.0
 """Of 100, by rapidfuzz's token_sort_ratio; under it titles of different products met each other (measured)."""
@@ -21,22 +26,37 @@ LEAST_LEAD = 5.0
 """By so much the best title must lead the second best."""
 SIMILAR_SKU = 0.9
 """Confidence of a stock number that is right but for characters that print makes look alike."""
-LEAST_LETTERS = 4
+LOOKED_AT = 50
+"""Products whose words are compared one by one with a title's, the most alike ones."""
 AT_ONCE = 200
 """Titles compared in one go: with 5000 products a matrix of a megabyte."""
-
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
-_ALIKE = str.maketrans("OQDIL|SBZG", "0001115826")
 
 Index = Mapping[str, Sequence[int]]
 
 
 class FuzzyMatcher:
-    """`ProductMatcher` without a service or a model: 5000 products and 500 titles take about a second, in a thread."""
+    """`ProductMatcher` without a service: 5000 products and 500 titles take about a second, in a thread.
 
-    async def match(self, labels: Sequence[Label], products: Sequence[Product]) -> Sequence[Finding]:
-        """Return what each label was found to be; see `contracts.ports.ProductMatcher`."""
-        return await asyncio.to_thread(find, labels, products)
+    embedder: compares by meaning what letters leave; without one nothing does
+    patience: how long that may take; then letters alone have spoken, and the vectors made so far are kept
+    """
+
+    def __init__(self, embedder: Embedder | None = None, patience: timedelta = timedelta(seconds=90)) -> None:
+        self._embedder, self._patience = embedder, patience
+
+    async def match(self, labels: Sequence[Label], products: Sequence[Product]) -> MatchResult:
+        """Return what each label was found to be; see `contracts.product_ports.ProductMatcher`."""
+        found = await asyncio.to_thread(find, labels, products)
+        if self._embedder is None:
+            return MatchResult(findings=tuple(found))
+        name = self._embedder.name
+        try:
+            async with asyncio.timeout(self._patience.total_seconds()):
+                found = await by_meaning(labels, found, products, self._embedder)
+        except (TimeoutError, Unavailable) as error:
+            problem = str(error) or f"it took longer than {self._patience.total_seconds():g} s"
+            return MatchResult(findings=tuple(found), comparison=Comparison(model=name, problem=problem))
+        return MatchResult(findings=tuple(found), comparison=Comparison(model=name))
 
 
 def find(labels: Sequence[Label], products: Sequence[Product]) -> list[Finding]:
@@ -45,25 +65,11 @@ def find(labels: Sequence[Label], products: Sequence[Product]) -> list[Finding]:
     skus = _index(products, lambda product: product.sku, plain)
     alike = _index(products, lambda product: product.sku, similar)
     found = [_by_number(label, barcodes, skus, alike) for label in labels]
-    titles = sorted({label.title for label, known in zip(labels, found, strict=True) if not known and _says(label)})
+    titles = sorted(
+        {label.title for label, known in zip(labels, found, strict=True) if not known and says(label.title)}
+    )
     by_title = _by_titles(titles, products)
     return [known or by_title.get(label.title) or Finding() for label, known in zip(labels, found, strict=True)]
-
-
-def gtin(code: str) -> str:
-    """Return a code in the form in which it is compared: a GTIN's leading zeros say nothing (GS1 3.3.2)."""
-    digits = plain(code)
-    return digits.lstrip("0") if digits.isdigit() and len(digits) in {8, 12, 13, 14} else digits
-
-
-def plain(number: str) -> str:
-    """Return letters and digits alone, in capitals."""
-    return re.sub(r"[^A-Z0-9]", "", number.upper())
-
-
-def similar(number: str) -> str:
-    """Return a stock number with characters that print makes look alike made one."""
-    return plain(number).translate(_ALIKE)
 
 
 def _index(
@@ -95,14 +101,10 @@ def _told(places: Sequence[int], by: MatchedBy, confidence: float) -> Finding | 
     return Finding(rivals=tuple(places)) if places else None
 
 
-def _says(label: Label) -> bool:
-    return sum(map(str.isalpha, label.title)) >= LEAST_LETTERS
-
-
 def _by_titles(titles: Sequence[str], products: Sequence[Product]) -> dict[str, Finding]:
     places = [place for place, product in enumerate(products) if product.title.strip()]
     named = [products[place].title for place in places]
-    numbers = [_numbers(name) for name in named]
+    numbered = [numbers(name) for name in named]
     found: dict[str, Finding] = {}
     for start in range(0, len(titles) if named else 0, AT_ONCE):
         some = titles[start : start + AT_ONCE]
@@ -110,24 +112,17 @@ def _by_titles(titles: Sequence[str], products: Sequence[Product]) -> dict[str, 
             some,
             named,
             scorer=fuzz.token_sort_ratio,
-            processor=default_process,
+            processor=comparable,
             score_cutoff=LEAST_SIMILAR - LEAST_LEAD,
         )
         for title, row in zip(some, ratios, strict=True):
-            alike = (int(at) for at in np.flatnonzero(row))
-            near = {at: float(row[at]) for at in alike if _agree(_numbers(title), numbers[at])}
+            mine, alike = numbers(title), np.flatnonzero(row)
+            nearest = (int(at) for at in alike[np.argsort(-row[alike], kind="stable")])
+            agreeing = islice((at for at in nearest if agree(mine, numbered[at])), LOOKED_AT)
+            near = {at: float(row[at]) for at in agreeing if not speak_of_others(title, named[at])}
             if finding := _best(near, places):
                 found[title] = finding
     return found
-
-
-def _numbers(title: str) -> frozenset[str]:
-    return frozenset(number.replace(",", ".") for number in _NUMBER.findall(title))
-
-
-def _agree(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Tell whether no number speaks against it: 250 g and 500 g are two products, however alike their names are."""
-    return one <= other or other <= one
 
 
 def _best(ratios: Mapping[int, float], places: Sequence[int]) -> Finding | None:

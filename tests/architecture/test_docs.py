@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from api.identity import ROLES, Right
 from config import Settings
 from temporal.large_payloads import THRESHOLD_BYTES
@@ -80,12 +82,13 @@ def test_the_documentation_loads_nothing_from_elsewhere() -> None:
     assert not [text.name for text in PAGES if re.search(r"<(script|link|img)\b|!\[[^]]*\]\(http", text.read_text())]
 
 
-def test_the_lock_file_pins_and_hashes_everything_and_names_no_registry() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize(("name", "least"), [("requirements.lock", 51), ("embeddings.lock", 1)])
+def test_the_lock_file_pins_and_hashes_everything_and_names_no_registry(name: str, least: int) -> None:
+    lock = (ROOT / name).read_text()
     packages = re.split(r"\n(?=\S)", lock.strip())
 
     assert "://" not in lock
-    assert len(packages) > 50
+    assert len(packages) >= least
     assert [
         line for line in packages if not re.match(r"[\w.-]+(\[[\w,.-]+\])?==\S+", line) or "--hash=" not in line
     ] == []

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.products.matcher import find
-from contracts.inventory import Finding, Label, Odometer, Price, Product, SequenceType
+from contracts.inventory import Finding, Label, Match, MatchedBy, MatchResult, Odometer, Price, Product, SequenceType
 from contracts.photos import (
     Code,
     PhotoAnalysis,
@@ -64,7 +64,7 @@ def taken(
     photos = judged(readings)
     if findings is None and batch.products:
         findings = find([one.label for one in sightings_on(photos)], batch.products)
-    return take_inventory(batch, photos, findings)
+    return take_inventory(batch, photos, None if findings is None else MatchResult(findings=tuple(findings)))
 
 
 def test_photos_within_the_bound_are_one_scene_and_beyond_it_two() -> None:
@@ -179,6 +179,40 @@ def test_a_count_that_is_not_surer_than_the_limit_is_for_a_person() -> None:
 
     told = [result.shelf for result in results if result.shelf]
     assert [([c.code for c in one.conflicts], len(one.updates)) for one in told] == [(["low_confidence"], 0), ([], 1)]
+
+
+@pytest.mark.parametrize(
+    ("by", "conflicts", "updates"), [(MatchedBy.MEANING, ["matched_by_meaning"], []), (MatchedBy.TITLE, [], [11])]
+)
+def test_no_stock_follows_a_count_on_a_label_that_names_its_product_in_other_words(
+    by: MatchedBy, conflicts: list[str], updates: list[int]
+) -> None:
+    coded = read(0, ZERO, **ean(TEA))
+    worded = read(1, FAR, labels=(Label(title="Grüner Tee von Alder", quantity=11, confidence=1.0),))
+    findings = [
+        Finding(match=Match(product=0, by=MatchedBy.BARCODE, confidence=1.0)),
+        Finding(match=Match(product=0, by=by, confidence=0.7)),
+    ]
+
+    result = taken(
+        [coded, worded], SequenceType.BUSINESS_INVENTORY, findings, products=stock(10), stock_limits={"confidence": 0.1}
+    )
+
+    assert result.shelf
+    assert [conflict.code for conflict in result.shelf.conflicts] == conflicts
+    assert [update.quantity for update in result.shelf.updates] == updates
+
+
+def test_an_item_says_that_only_the_meaning_of_its_name_told_what_it_is() -> None:
+    worded = read(0, ZERO, labels=(Label(title="Grüner Tee von Alder", confidence=0.9),))
+    finding = Finding(match=Match(product=0, by=MatchedBy.MEANING, confidence=0.7))
+
+    result = taken([worded], findings=[finding], products=stock(10))
+
+    (item,) = result.detected_items
+    assert (item.product_id, item.confidence) == ("p1", 0.63)
+    assert item.review == ("its label names the product in other words",)
+    assert result.needs_human_review
 
 
 def test_codes_are_pieces_only_when_the_caller_says_that_every_piece_shows_its_own() -> None:

@@ -329,6 +329,30 @@ def test_a_label_is_matched_by_what_is_surest_and_never_to_one_of_several(
     assert found.rivals == rivals
 
 
+@pytest.mark.parametrize(
+    ("label", "title", "found"),
+    [
+        ("Hazel Olive Oil", "Elm Olive Oil", False),
+        ("Raspberry Jam 370 g", "Strawberry Jam 370 g", False),
+        ("Gel Pen Green 0.7", "Gel Pen Red 0.7", False),
+        ("Kerrygold Unsalted Butter", "Kerrygold Salted Butter", False),
+        ("Cedar Oreen Tea", "Cedar Green Tea", True),
+        ("dar Cactus Soll", "Cedar Cactus Soil", True),
+        ("F1r Ga rden Twine", "Fir Garden Twine", True),
+        ("Fern Olive Oa", "Fern Olive Oil", True),
+        ("Alder Dark Choc", "Alder Dark Chocolate", True),
+        ("Ginkgo Dark Chocol. 100 g", "Ginkgo Dark Chocolate 100 g", True),
+        ("Elm Hand Soap new", "Elm Hand Soap", True),
+    ],
+)
+def test_two_names_are_one_when_misread_and_not_when_each_says_what_the_other_does_not(
+    label: str, title: str, found: bool
+) -> None:
+    (finding,) = find([Label(title=label, confidence=0.9)], [product(0, title=title)])
+
+    assert (finding.match is not None) is found
+
+
 def test_nothing_is_matched_where_there_is_nothing_to_match() -> None:
     assert find([Label(title="Alder Green Tea", confidence=0.9)], []) == [Finding()]
     assert find([], SHOP) == []
