@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from contracts.jobs import JobStatus
@@ -18,6 +18,8 @@ from readmodel.tables import (
     LIVE_TEXT,
     AlertRow,
     Base,
+    BulkActionRow,
+    FlowRow,
     HostTurnRow,
     JobCountRow,
     JobDurationRow,
@@ -49,8 +51,13 @@ ALERTS_KEPT = timedelta(days=90)
 
 LIVE_TEXT_KEPT = timedelta(hours=1)
 """Pieces of a text as it was written: who follows the job has read them, and the whole text is in its result."""
+FLOWS_AT_ONCE = 200
 PIECES_AT_ONCE = 10
 """Times as many pieces as other rows go in one sweep: a text has dozens."""
+BULK_ACTIONS_KEPT = timedelta(days=400)
+"""After their end: longer than anybody asks who acted on what; the audit log keeps it longer still."""
+FLOWS_KEPT = timedelta(days=30)
+"""A flow goes when it is this old and none of its jobs is left: then it shows nothing but names."""
 FEEDS_KEPT = timedelta(days=45)
 """Longer than a briefing can look back, since a feed was read last."""
 TURNS_KEPT = timedelta(days=1)
@@ -112,6 +119,9 @@ class Retention:
         removed += await self._delete_some(JobEventRow, JobEventRow.id, pieces, PIECES_AT_ONCE * limit)
         drafts = KeptDraftRow.created_at < now - DRAFTS_KEPT
         removed += await self._delete_some(KeptDraftRow, KeptDraftRow.id, drafts, limit)
+        over = BulkActionRow.ended_at < now - BULK_ACTIONS_KEPT
+        removed += await self._delete_some(BulkActionRow, BulkActionRow.id, over, limit)
+        removed += await self._sweep_flows(now - FLOWS_KEPT, limit)
         feeds = KeptFeedRow.kept_at < now - FEEDS_KEPT
         removed += await self._delete_some(KeptFeedRow, KeptFeedRow.id, feeds, limit)
         turns = HostTurnRow.next_at < (now - TURNS_KEPT).timestamp()
@@ -168,6 +178,19 @@ class Retention:
         async with self._database.read() as connection:
             rows = (await connection.execute(select(TenantLimitsRow.tenant_id, TenantLimitsRow.limits))).all()
         return {tenant_id: limits for tenant_id, limits in rows}  # noqa: C416  rows are no pairs to mypy
+
+    async def _sweep_flows(self, before: datetime, limit: int) -> int:
+        """Look for empty flows in a transaction of its own: those with jobs are passed one by one, and block nobody."""
+        empty = ~exists().where(JobRow.flow_id == FlowRow.id)
+        some = select(FlowRow.id).where(FlowRow.created_at < before, empty).limit(limit)
+        async with self._database.read() as connection:
+            found = (await connection.scalars(some)).all()
+        removed = 0
+        for first in range(0, len(found), FLOWS_AT_ONCE):
+            async with self._database.write() as connection:
+                these = FlowRow.id.in_(found[first : first + FLOWS_AT_ONCE])
+                removed += (await connection.execute(delete(FlowRow).where(these, empty))).rowcount
+        return removed
 
     async def _sweep_hours(self, table: type[JobCountRow | JobDurationRow], before: datetime) -> int:
         async with self._database.write() as connection:

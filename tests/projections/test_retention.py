@@ -18,6 +18,8 @@ from readmodel.retention import DEFAULT_DAYS, Retention
 from readmodel.rollups import Grain
 from readmodel.tables import (
     AlertRow,
+    BulkActionRow,
+    FlowRow,
     JobCountRow,
     JobDurationRow,
     JobEventRow,
@@ -229,6 +231,40 @@ async def test_tombstones_settled_alerts_and_provider_news_go_in_the_end(
         alerts = (await connection.scalars(select(AlertRow.id))).all()
         events = (await connection.scalars(select(ProviderEventRow.id))).all()
     assert (set(buried), set(alerts), events, removed) == ({"1", "59"}, {"open", "late"}, ["evt_89"], 4)
+
+
+async def test_bulk_actions_and_flows_without_jobs_go_in_the_end(
+    database: Database, history: HistoryWriter, retention: Retention
+) -> None:
+    async with database.write() as connection:
+        ended = [("ended-390", days_ago(390)), ("ended-410", days_ago(410)), ("runs", None)]
+        await connection.execute(insert(BulkActionRow), [_bulk_action(name, at) for name, at in ended])
+        flows = [_flow("acme:flow:new", 29), _flow("acme:flow:empty", 31), _flow("acme:flow:full", 400)]
+        await connection.execute(insert(FlowRow), flows)
+    header = make_header("dead", flow_id="acme:flow:full", created_at=days_ago(400))
+    await history.apply([tell(header, 0, header=header, status=JobStatus.DEAD, at=days_ago(400))])
+
+    removed = await retention.sweep(NOW)
+
+    async with database.read() as connection:
+        actions = set((await connection.scalars(select(BulkActionRow.id))).all())
+        left = set((await connection.scalars(select(FlowRow.id))).all())
+    assert (actions, left) == ({"ended-390", "runs"}, {"acme:flow:new", "acme:flow:full"})
+    assert removed >= 2
+
+
+def _bulk_action(an_id: str, ended_at: datetime | None) -> dict[str, Any]:
+    """Any: the columns of a bulk action's row."""
+    said = {"tenant_id": "acme", "action": "retry", "filter": {}, "reason": "", "actor": "key:1", "status": "completed"}
+    counts = dict.fromkeys(("matched", "done", "skipped", "failed"), 0)
+    at = {"created_at": days_ago(500), "updated_at": days_ago(500), "ended_at": ended_at}
+    return {"id": an_id, **said, **counts, **at}
+
+
+def _flow(an_id: str, days: int) -> dict[str, Any]:
+    """Any: the columns of a flow's row."""
+    said = {"tenant_id": "acme", "name": "cards", "actor": "key:1", "refs": {}, "compensations": [], "replaced": []}
+    return {"id": an_id, "created_at": days_ago(days), **said}
 
 
 async def test_pieces_of_a_text_go_after_an_hour_and_what_else_happened_stays(
