@@ -1,6 +1,7 @@
 """What happens, for all open tabs: one subscription to the event log, however many tabs look."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
@@ -11,10 +12,12 @@ from readmodel.events import StoredEvent
 from readmodel.jobs import JobQueries
 from readmodel.scope import every_tenant
 
+log = logging.getLogger("spaces.dashboard")
+
 BATCH = 500
 
 Told = Callable[[Sequence[StoredEvent]], None]
-"""What a listener does with new events; it must be quick and must not fail."""
+"""What a listener does with new events; it must be quick. One that fails takes them from nobody else."""
 
 
 class Live:
@@ -57,6 +60,13 @@ class Live:
                 if found:
                     entries = [told.entry for told in found]
                     for told in tuple(self._listeners):
-                        told(entries)
+                        _tell(told, entries)
                 if len(found) < BATCH:
                     await news_within(news)
+
+
+def _tell(told: Told, entries: Sequence[StoredEvent]) -> None:
+    try:
+        told(entries)
+    except Exception:
+        log.exception("a tab could not be told what happened")  # all other tabs hear by the same loop

@@ -32,7 +32,7 @@ ATTEMPT_COLUMNS = (
     Column("step", "Step", "mono"),
     Column("attempt", "Attempt", "number"),
     Column("at", "When", "time"),
-    Column("message", "What went wrong"),
+    Column("message", "What went wrong", style="long"),
 )
 
 
@@ -56,7 +56,6 @@ class JobPage:
             NotFound: There is no such job in the caller's scope.
         """
         tab = self._tab
-        tab.follow(self._told)
         caller = await tab.who()
         job = await tab.here.queue.get_job(caller, self._id)
         events = await self._events()
@@ -84,6 +83,8 @@ class JobPage:
         await self._records.show()
         self._family_card.set_visibility(await family(tab, job, self._family))
         self._refresh_soon = tab.keep(self._refresh, every=EVERY_SECONDS)
+        tab.follow(self._told)
+        self._refresh_soon()  # for what happened meanwhile
 
     def _head(self, job: Job) -> None:
         with box(style="page-head"):

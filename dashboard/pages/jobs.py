@@ -85,7 +85,6 @@ class JobsPage:
     async def build(self, query: str) -> None:
         """Make the elements, and keep them up to date."""
         tab = self._tab
-        self._tab.follow(self._told)
         with head("Jobs"):
             self._state = box("button", "live btn small").props('type=button data-hold="" title="Hold still (.)"')
             self._state.on("click", self._hold)
@@ -119,6 +118,8 @@ class JobsPage:
         self._picked_bar()
         await self._search(query)
         self._reload = tab.keep(self._refresh, every=EVERY_SECONDS, gap=GAP_SECONDS)
+        tab.follow(self._told)
+        self._reload()  # for what happened meanwhile
 
     # -- searching and paging -------------------------------------------------------------------------------------
 

@@ -322,14 +322,14 @@ async def test_an_endpoint_is_registered_told_and_told_again(site: Machine, admi
     await admin.open("/webhooks")
     await page.get_by_role("button", name="New endpoint").click()
     dialog = page.get_by_role("dialog")
-    await dialog.get_by_label("Address").fill("http://127.0.0.1:9/hooks")
+    await dialog.get_by_label("Address").fill("http://127.0.0.1:9/told")
     await dialog.get_by_label("Tenant").fill("told-shop")
     await dialog.get_by_role("button", name="Register").click()
     await expect(page.get_by_text("Its secret, shown this once")).to_be_visible()
     job_id = await submit(site, {"url": NOBODY_THERE}, tenant="told-shop", delaySeconds=3600)
     await site.http.post(f"/v1/jobs/{job_id}/cancel", headers={"X-Tenant-Id": "told-shop"})
 
-    await page.get_by_role("link", name="http://127.0.0.1:9/hooks").click()
+    await page.get_by_role("link", name="http://127.0.0.1:9/told").click()
 
     await expect(page.get_by_role("table", name="Deliveries").locator("tbody tr")).to_have_count(1)
     await expect(page.get_by_role("table", name="Deliveries")).to_contain_text("job.cancelled")

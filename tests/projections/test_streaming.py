@@ -1,6 +1,13 @@
 """What streams of all jobs ask the read model."""
 
+import asyncio
+import itertools
+from collections.abc import Sequence
+
+from api.stream import Tail
 from contracts.jobs import JobFailure, JobStatus
+from dashboard.live import Live
+from readmodel.events import StoredEvent
 from readmodel.filters import JobFilter
 from readmodel.history import HistoryWriter
 from readmodel.jobs import JobQueries
@@ -51,3 +58,34 @@ async def test_the_event_that_makes_a_row_tells_the_status_of_its_acceptance(
 
     told = [(event.job_id, event.status) for event in await queries.events_after(0, 10)]
     assert told == [(late.id, JobStatus.COMPLETED), (new.id, JobStatus.PENDING), (late.id, None)]
+
+
+async def test_a_tab_that_cannot_be_told_takes_no_news_from_the_others(
+    history: HistoryWriter, queries: JobQueries
+) -> None:
+    tail = Tail(queries)
+    live = Live(tail, queries)
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    numbers = itertools.count()
+
+    async def something_happens() -> str:
+        header = make_header(str(next(numbers)))
+        await history.apply([tell(header, 0, header=header)])
+        return header.id
+
+    def fails(_: Sequence[StoredEvent]) -> None:
+        raise AttributeError("half built")
+
+    def hears(entries: Sequence[StoredEvent]) -> None:
+        for entry in entries:
+            heard.put_nowait(entry.job_id)
+
+    async with tail.running(), live.running(), asyncio.timeout(60):
+        with live.listening(fails), live.listening(hears):
+            while heard.empty():  # nobody is told what happened before the log is followed
+                await something_happens()
+                await asyncio.sleep(0.05)
+            last = await something_happens()
+
+            while await heard.get() != last:
+                pass
