@@ -47,6 +47,11 @@ def plain(sentence: str) -> str:
     return _TYPE_NAMES.sub(lambda found: said(found[0]), sentence)
 
 
+def sentence(words: str) -> str:
+    """Return what the API says in the middle of a line as a sentence of its own."""
+    return plain(words[:1].upper() + words[1:])
+
+
 _TYPE_NAMES = re.compile(rf"(?<![\w:./-])({'|'.join(map(re.escape, JOB_TYPES))})(?![\w:/-])", re.IGNORECASE)
 
 

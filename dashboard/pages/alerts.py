@@ -11,7 +11,7 @@ from dashboard.frame import box, head, link
 from dashboard.pages.paged import ROWS, PagedTable
 from dashboard.parts.table import Column, Empty, Row
 from dashboard.tab import Tab
-from dashboard.words import ROOT, jobs_link, plain, said
+from dashboard.words import ROOT, jobs_link, said, sentence
 
 COLUMNS = (
     Column("severity", "Severity", "status"),
@@ -57,7 +57,7 @@ def _row(tab: Tab, alert: Alert) -> Row:
         "id": alert.id,
         "tone": "off" if alert.acknowledged_at or alert.resolved_at else "",
         "severity": alert.severity.value,
-        "what": {"text": plain(alert.message), "href": behind(alert), "note": ", ".join(filter(None, (seen, over)))},
+        "what": {"text": sentence(alert.message), "href": behind(alert), "note": ", ".join(filter(None, (seen, over)))},
         "kind": said(alert.kind),
         "tenant": alert.tenant_id,
         "count": alert.count,

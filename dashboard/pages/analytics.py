@@ -10,7 +10,7 @@ from dashboard.frame import box, card, head, link
 from dashboard.pages.charts import ended_over_time
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.tab import Tab
-from dashboard.words import ROOT, field_words, jobs_link, percent, plain, said
+from dashboard.words import ROOT, field_words, jobs_link, percent, said, sentence
 from readmodel.analytics import Bucket
 
 SPANS = {Bucket.HOUR: "by hour, 2 days", Bucket.DAY: "by day, 30 days", Bucket.WEEK: "by week, half a year"}
@@ -97,10 +97,10 @@ def _worse_row(each: Degradation) -> Row:
         "id": f"{each.job_type} {each.figure}",
         "type": said(each.job_type),
         "figure": FIGURES[each.figure],
-        "verdict": each.verdict,
+        "verdict": "not_known_yet" if each.verdict == "unknown" else each.verdict,
         "value": shown(each.value),
         "band": band,
-        "words": plain(each.words),
+        "words": sentence(each.words),
     }
 
 
@@ -122,7 +122,7 @@ def _advice_row(number: int, each: Advice) -> Row:
     )
     return {
         "id": str(number),
-        "words": plain(each.words),
+        "words": sentence(each.words),
         "numbers": {"text": words, "href": jobs_link(f"fingerprint:{group}")} if group else {"text": words},
     }
 

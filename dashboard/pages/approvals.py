@@ -48,7 +48,10 @@ async def build(tab: Tab) -> None:
         found, following = await tab.here.approvals.list(caller, wanted, ROWS, cursor)
         return [_row(asked) for asked in found], following
 
-    nothing = Empty("Nothing waits for a decision", "A job that was submitted with `approval` asks here.")
+    nothing = Empty(
+        "Nothing waits for a decision",
+        "Jobs with an approval in their payload show up here, with what they made.",
+    )
     await PagedTable(tab, "Approvals", COLUMNS, nothing, load).begin()
 
 

@@ -1,7 +1,7 @@
 """Audit: who did what to which thing, when, from where, and what came of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -86,15 +86,20 @@ def _subject(line: AuditLine) -> Row:
 
 
 def _changed(line: AuditLine) -> Row | None:
-    before, after = _words(line.before), _words(line.after)
-    if not before and not after:
+    before, after = line.before or {}, line.after or {}
+    same = {name for name, value in after.items() if before.get(name, ...) == value}
+    now, earlier = _words(after, same, whole=bool(before)), _words(before, same)
+    if not now and not earlier:
         return None
-    return {"text": after or "nothing", "note": f"before: {before}" if before else ""}
+    return {"text": now or "nothing", "note": f"before: {earlier}" if earlier else ""}
 
 
-def _words(side: Mapping[str, Any] | None) -> str:
+def _words(side: Mapping[str, Any], same: Collection[str], *, whole: bool = True) -> str:
+    """Return what is not the same as before; what is null or empty only where that may be the change."""
     told = ", ".join(
-        f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in (side or {}).items()
+        f"{name} {value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in side.items()
+        if name not in same and (whole or value not in (None, [], {}, ""))
     )
     return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
 

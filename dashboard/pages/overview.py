@@ -14,7 +14,7 @@ from dashboard.pages.pauses import pause_words
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.parts.tiles import Tile, Tiles
 from dashboard.tab import Tab
-from dashboard.words import ROOT, count, jobs_link, percent, plain, said
+from dashboard.words import ROOT, count, jobs_link, percent, said, sentence
 
 EVERY_SECONDS = 1.0
 ALERTS_SHOWN = 5
@@ -245,6 +245,6 @@ def alert_row(alert: Alert) -> Row:
     return {
         "id": alert.id,
         "severity": alert.severity.value,
-        "what": {"text": plain(alert.message), "href": behind(alert)},
+        "what": {"text": sentence(alert.message), "href": behind(alert)},
         "since": alert.to_wire()["createdAt"],
     }

@@ -18,7 +18,7 @@ from readmodel.limits import DecidedLimits
 EVERY_SECONDS = 2.0
 LIMITS_SECONDS = 15.0
 LIMIT_COLUMNS = (
-    Column("tenant", "Limits of its own", "link"),
+    Column("tenant", "Tenant", "link"),
     Column("rate", "Begin per minute", "number"),
     Column("kept", "Kept", style="right"),
     Column("by", "Decided by", style="wide"),
@@ -69,7 +69,9 @@ class QueueCard:
             with box(style="two"):
                 self._spans = Table("Durations", SPAN_COLUMNS, Empty("No job ended in the last hour"), tight=True)
                 self._waiting = Table("Waiting jobs", WAITING_COLUMNS, Empty("Nothing waits"), tight=True)
-            self._limits = Table(f"Limits of tenants, {said(queue.job_type)}", LIMIT_COLUMNS, Empty(""), rows=[])
+            with box(style="stack") as self._own:
+                text("p", "Limits for this type alone; each is changed at its tenant.", "muted")
+                self._limits = Table(f"Limits of tenants, {said(queue.job_type)}", LIMIT_COLUMNS, Empty(""), rows=[])
         self.show(queue)
 
     def show(self, queue: QueueStats) -> None:
@@ -97,7 +99,7 @@ class QueueCard:
         rows = [_limit_row(name, each, self._job_type) for name, each in decided.items()]
         own = [row for row in rows if row["rate"] or row["kept"]]
         self._limits.show(own)
-        self._limits.set_visibility(bool(own))
+        self._own.set_visibility(bool(own))
 
     async def _pause(self) -> None:
         for queue in await ask_pause(self._tab, self._job_type):

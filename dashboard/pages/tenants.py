@@ -21,7 +21,7 @@ from dashboard.parts.fields import Field
 from dashboard.parts.table import Column, Empty, Row, Table
 from dashboard.parts.tiles import Tile, Tiles
 from dashboard.tab import Tab
-from dashboard.words import ROOT, jobs_link, percent, said
+from dashboard.words import ROOT, count, jobs_link, percent, said
 from readmodel.analytics import Bucket
 from readmodel.usage import DayOfUse
 from temporal.registry import JOB_TYPES
@@ -120,14 +120,14 @@ class TenantPage:
             until = slow.until.strftime("%H:%M UTC")
             self._slowed.set_text(f"Slowed down to {percent(slow.factor)} % until {until}: {slow.reason}")
         self._slowed.set_visibility(slow is not None)
-        rates = ", ".join(f"{said(kind)} {rate}" for kind, rate in limits.execute_per_minute.items())
+        rates = [f"{said(kind)} {rate:,}" for kind, rate in limits.execute_per_minute.items()]
         by = f"decided by {limits.updated_by}" if limits.updated_by else "the platform's default"
         most = limits.max_pending
         self._tiles.show(
             [
                 Tile("Waiting now", pending, note="" if most is None else f"of at most {most:,}"),
                 _limit("Submit", limits.submit_per_minute, "per min", by),
-                Tile("Begin", rates or ANY, "per min" if rates else "", "by job type"),
+                Tile("Begin per minute", count(len(rates), "limit") if rates else ANY, note=", ".join(rates)),
                 Tile("Weight", limits.weight, note="share against others"),
                 _limit("AI tokens", limits.ai_tokens_per_day, "per day"),
                 _limit("AI cost", _dollars(limits.ai_cost_micros_per_day) or None, "$ per day"),

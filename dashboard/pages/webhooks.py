@@ -35,7 +35,7 @@ DELIVERY_COLUMNS = (
     Column("status", "Status", "status"),
     Column("job", "Job", "link"),
     Column("attempts", "Attempts", "number"),
-    Column("answer", "Answer", style="right"),
+    Column("answer", "Answer"),
     Column("tried", "Last try", "time"),
     Column("next", "Next", "time", "wide"),
     Column("do", "", "actions"),

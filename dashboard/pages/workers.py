@@ -10,6 +10,7 @@ from dashboard.parts.table import Column, Empty, Row
 from dashboard.tab import Tab
 from dashboard.words import job_link, said, short
 
+GONE = {"offline", "stopped"}
 COLUMNS = (
     Column("worker", "Worker", "link"),
     Column("state", "State", "status"),
@@ -31,10 +32,16 @@ async def build(tab: Tab) -> None:
         text("span", "live", "live")
 
     async def load(caller: Caller, _: str | None) -> tuple[Sequence[Row], str | None]:
-        return [_row(worker) for worker in (await list_workers(tab.here, caller)).items], None
+        workers = sorted((await list_workers(tab.here, caller)).items, key=_latest_first)
+        return [_row(worker) for worker in workers], None
 
     empty = Empty("No worker runs", "Jobs wait until one is started: python worker.py, or make dev.")
     await PagedTable(tab, "Workers", COLUMNS, empty, load).begin(every=2.0)
+
+
+def _latest_first(worker: WorkerView) -> tuple[bool, float]:
+    """Return the place in the list: those that are up come before those that were."""
+    return worker.status in GONE, -worker.started_at.timestamp()
 
 
 def _row(worker: WorkerView) -> Row:
@@ -42,7 +49,7 @@ def _row(worker: WorkerView) -> Row:
     job = worker.current_job
     return {
         "id": worker.id,
-        "tone": "off" if worker.status in {"offline", "stopped"} else "",
+        "tone": "off" if worker.status in GONE else "",
         "worker": {"text": worker.id, "note": f"{worker.host}, process {worker.pid}, version {worker.version}"},
         "state": worker.status,
         "job": {"text": short(job), "href": job_link(job), "title": job} if job else None,

@@ -8,7 +8,7 @@ export default {
           <option v-for="c in sortable" :key="c.name" :value="c.sort">{{ c.label }}</option>
         </select>
       </label>
-      <button type="button" class="btn small" @click="$emit('sort', order.by)">{{ order?.descending ? "descending" : "ascending" }}<i class="arrow" aria-hidden="true"></i></button>
+      <button type="button" class="btn" @click="$emit('sort', order.by)">{{ order?.descending ? "descending" : "ascending" }}<i class="arrow" aria-hidden="true"></i></button>
     </div>
     <table class="table" :class="tight ? 'tight' : 'stacked'" :aria-label="label" :aria-busy="rows === null">
       <thead v-if="rows && rows.length">

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nicegui.element import Element
 
 from contracts.history import JobEvent
-from dashboard.words import instant, plain
+from dashboard.words import instant, sentence
 
 _TONES = {
     "completed": "good",
@@ -61,7 +61,7 @@ def _told(events: Sequence[JobEvent]) -> tuple[dict[str, str | None], ...]:
 def words_of(event: JobEvent) -> str:
     """Return what happened, as a sentence."""
     message = event.message if event.message != event.kind else event.kind.replace("_", " ")
-    said = plain(message[:1].upper() + message[1:])
+    said = sentence(message)
     return f"{said} (attempt {event.attempt})" if (event.attempt or 1) > 1 and "attempt" not in said else said
 
 
