@@ -1,7 +1,5 @@
 """Retrying a job of a flow: one that takes its place, with those that were cancelled because of it."""
 
-from typing import Any
-
 from uuid_utils import uuid7
 
 from api.acceptance import Accepted
@@ -10,7 +8,7 @@ from api.drafts import Draft, drafted
 from api.flow_requests import of_flow
 from api.identity import Caller, Right
 from api.relay import OutboxRelay
-from api.requests import JobRequest, RetryBody
+from api.requests import JobRequest, RetryBody, payload_again
 from api.upload_check import UploadCheck
 from contracts.dependencies import NOT_NEEDED, references, renamed
 from contracts.errors import Conflict
@@ -104,7 +102,7 @@ class FlowRetries:
 
 def _again(job: Job, known: FlowJob, ids: dict[str, str], body: RetryBody) -> JobRequest:
     """Return the request of a job like this one, for those that have the places of what it waited for."""
-    payload: Any = body.payload or job.payload or {}
+    payload = body.payload or payload_again(job)
     policy = "compensate" if known.compensates else "cancel" if known.cancelled_waiting else "run"
     request = JobRequest(
         job_type=job.job_type,

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from api.problems import field_problems
 from contracts.dependencies import references
 from contracts.errors import InvalidInput
-from contracts.jobs import JobHeader, JobMetadata, JobPayload, Priority
+from contracts.jobs import Job, JobHeader, JobMetadata, JobPayload, Priority
 from contracts.policies import MAX_MAX_ATTEMPTS
 from contracts.values import Instant, RequestBody, TenantId, job_id, request_hash
 from temporal.registry import JOB_TYPES, JobType, find_job_type
@@ -170,3 +170,16 @@ def checked_payload(kind: JobType, payload: dict[str, Any]) -> JobPayload:
     if objection := checked.objection():
         raise InvalidInput(objection, (("payload", objection),))
     return checked
+
+
+def payload_again(job: Job) -> dict[str, Any]:
+    """Return the payload for a retry of an ended job: what its type says is left to do, or the same once more."""
+    kind, payload = find_job_type(job.job_type), job.payload or {}
+    if kind is None:
+        return payload
+    try:
+        given = kind.payload.model_validate(payload)
+    except ValidationError:  # it was to be filled from other jobs' results, or is of an older form
+        return payload
+    again = given.again(job)
+    return payload if again is given else again.to_wire(only_given=True)

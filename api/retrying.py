@@ -14,7 +14,7 @@ from api.audit import AuditTrail
 from api.flow_retries import FlowRetries
 from api.identity import Caller, Right
 from api.lookup import Lookup
-from api.requests import JobRequest, RetryBody, checked_payload
+from api.requests import JobRequest, RetryBody, checked_payload, payload_again
 from api.upload_check import UploadCheck
 from contracts.audit import AuditAction
 from contracts.errors import Conflict, Unavailable
@@ -112,7 +112,7 @@ class Retrying:
     async def _start_again(self, caller: Caller, job: Job, body: RetryBody, key: str | None) -> Accepted:
         request = JobRequest(
             job_type=_kind(job).name,
-            payload=body.payload or job.payload or {},
+            payload=body.payload or payload_again(job),
             tenant_id=job.tenant_id,
             priority=body.priority or job.priority,
             max_attempts=job.max_attempts,

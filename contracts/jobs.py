@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import ConfigDict, Field
 
@@ -124,6 +124,10 @@ class JobPayload(WireModel):
     def social_accounts(self) -> Iterator[tuple[str, str, str | None]]:
         """Yield (path in the payload, platform, account or None for the usual one) of every account that must exist."""
         return iter(())
+
+    def again(self, job: "Job") -> Self:
+        """Return what a retry of this ended job is to do: all of it, if the type knows nothing better."""
+        return self
 
     def expected(self) -> Progress | None:
         """Return how much there is to do, nothing of it done; None when that is not known beforehand."""

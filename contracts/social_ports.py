@@ -69,7 +69,7 @@ class PostPicture:
 class Post:
     """What is to be posted. key: the same for every attempt of one job on one account, and for no other.
 
-    began_at: when it was first to be posted; the same for every attempt
+    began_at: when it was due; the same for every attempt
     """
 
     key: str

@@ -5,11 +5,11 @@ Fields are only ever added, and with a default: old workflow histories must stil
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AnyHttpUrl, BeforeValidator, ConfigDict, Field, StringConstraints, UrlConstraints, model_validator
 
-from contracts.jobs import JobPayload, Progress
+from contracts.jobs import Job, JobPayload, Progress
 from contracts.photos import UploadId
 from contracts.values import Instant, WireModel
 
@@ -61,6 +61,13 @@ class PostContent(WireModel):
         return self
 
 
+class Continued(WireModel):
+    """A job that ended before it had posted everywhere, and when it was due."""
+
+    job_id: str = Field(max_length=300)
+    began_at: Instant
+
+
 class SyndicationInput(JobPayload):
     """One post for several platforms."""
 
@@ -88,6 +95,10 @@ class SyndicationInput(JobPayload):
         default="shorten", description="a text that is too long for a platform is cut at a word's end, or not posted"
     )
 
+    continues: Continued | None = Field(
+        default=None, description="set by a retry: what that job has posted is not posted again"
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> "SyndicationInput":
         if not self.platforms or len(set(self.platforms)) < len(self.platforms):
@@ -109,13 +120,25 @@ class SyndicationInput(JobPayload):
             name = self.accounts.get(platform)
             yield f"accounts.{platform.value}" if name else f"platforms.{index}", platform.value, name
 
+    def again(self, job: Job) -> Self:
+        """Return the post for the platforms that do not have it; for all, as a new one, when every platform has it."""
+        said = job.result if isinstance(job.result, dict) else {}
+        there = {outcome["platform"] for outcome in said.get("results", ()) if outcome["success"]}
+        missing = tuple(platform for platform in self.platforms if platform not in there)
+        if not missing:
+            return self.model_copy(update={"continues": None}) if self.continues else self
+        due_at = max(filter(None, (job.created_at, job.run_at, job.slot_at)))
+        accounts = {platform: name for platform, name in self.accounts.items() if platform in missing}
+        continues = self.continues or Continued(job_id=job.id, began_at=due_at)
+        return self.model_copy(update={"platforms": missing, "accounts": accounts, "continues": continues})
+
     def expected(self) -> Progress:
         """Return the number of platforms, none of them posted to."""
         return Progress(done=0, total=len(self.platforms), unit="platform", message="waiting to begin")
 
 
 class PostInput(WireModel):
-    """Post on one platform. `began_at`: when the job first came to its posts, the same for every attempt."""
+    """Post on one platform. `job_id`, `began_at`: whose post it is, and since when it may be there."""
 
     job_id: str
     tenant_id: str

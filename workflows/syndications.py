@@ -4,7 +4,6 @@ What was posted stays posted: told again, edited or not, the story leaves out th
 """
 
 import asyncio
-from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -14,7 +13,14 @@ with workflow.unsafe.imports_passed_through():
     from contracts.failures import NOT_POSTED
     from contracts.jobs import JobInput
     from contracts.policies import REMOTE_POST
-    from contracts.syndications import Platform, PlatformOutcome, PostInput, SyndicationInput, SyndicationResult
+    from contracts.syndications import (
+        Continued,
+        Platform,
+        PlatformOutcome,
+        PostInput,
+        SyndicationInput,
+        SyndicationResult,
+    )
     from workflows.job import JobWorkflow
 
 
@@ -24,7 +30,6 @@ class SyndicationWorkflow(JobWorkflow):
 
     def __init__(self) -> None:
         super().__init__()
-        self._began_at: datetime | None = None
         self._there: dict[tuple[Platform, str | None], PlatformOutcome] = {}
 
     @workflow.run
@@ -38,7 +43,6 @@ class SyndicationWorkflow(JobWorkflow):
         Raises:
             ApplicationError: Every platform refused.
         """
-        self._began_at = self._began_at or workflow.now()
         outcomes = await asyncio.gather(*(self._one(order, platform) for platform in order.platforms))
         successful = sum(outcome.success for outcome in outcomes)
         if not successful:
@@ -51,21 +55,27 @@ class SyndicationWorkflow(JobWorkflow):
         outcome = self._there.get(wanted)
         if outcome is None:
             outcome = await self._posted(order, *wanted)
-        self.advance(f"{platform.value}: {'posted' if outcome.success else 'refused'}")
+        self.advance(f"{platform.value}: {_said(outcome)}")
         return outcome
 
     async def _posted(self, order: SyndicationInput, platform: Platform, account: str | None) -> PlatformOutcome:
-        assert self._began_at  # noqa: S101  the story sets it first
+        own = Continued(job_id=self._header.id, began_at=self._header.starts_at or self._header.created_at)
+        first = order.continues or own
         step = PostInput(
-            job_id=self._header.id,
+            job_id=first.job_id,
             tenant_id=self._header.tenant_id,
             platform=platform,
             account=account,
             content=order.content,
             on_too_long=order.on_too_long,
-            began_at=self._began_at,
+            began_at=first.began_at,
         )
         outcome = await self.step(SyndicationActivities.post, step, REMOTE_POST)
+        self.note(_said(outcome), f"{platform.value}: {_said(outcome)}")
         if outcome.success:
             self._there[platform, account] = outcome
         return outcome
+
+
+def _said(outcome: PlatformOutcome) -> str:
+    return "posted" if outcome.success else "refused"

@@ -147,9 +147,9 @@ class BlueskyNetwork:
 
 
 def record_key(post: Post) -> str:
-    """Return the record's key, a TID (atproto.com/specs/tid): the second in which the post began, and the job's hash.
+    """Return the record's key, a TID (atproto.com/specs/tid): the second in which the post was due, and the job's hash.
 
-    Two jobs have the same one with a chance of one in a billion, if they begin in the same second.
+    Two jobs have the same one with a chance of one in a billion, if they are due in the same second.
     """
     noise = int.from_bytes(hashlib.sha256(post.key.encode()).digest()[:8]) % (1_000_000 << 10)
     number = (int(post.began_at.timestamp()) * 1_000_000 << 10) + noise

@@ -28,6 +28,7 @@ LOOKS, SECONDS_BETWEEN_LOOKS = 20, 1.0
 """At a picture that the server has taken and not worked on yet."""
 IMAGE_BYTES, IMAGE_PX, ALT_CHARACTERS = 8_000_000, 2048, 1500
 
+_HTTP = re.compile(r"https?://[^\s\"'<>]{1,2000}")
 _BREAK = re.compile(r"<br\s*/?>|</p>")
 _TAG = re.compile(r"<[^<>]*>")
 _ELSEWHERE = re.compile(r"(@\w+)@[\w.-]+\w")
@@ -131,7 +132,8 @@ def _limits(said: dict[str, Any]) -> PostLimits:
 
 
 def _receipt(status: Any, text: str, host: str) -> PostReceipt:  # Any: as the server sent it
-    return PostReceipt(str(field_of(status, "id", host)), status.get("url") or status.get("uri"), text)
+    url = str(status.get("url") or status.get("uri") or "")
+    return PostReceipt(str(field_of(status, "id", host)), url if _HTTP.fullmatch(url) else None, text)
 
 
 def _text_of(content: str) -> str:

@@ -6,8 +6,10 @@ import pytest
 
 from contracts.alert_rules import DEFAULT_RULES, AlertKind
 from contracts.alerts import APPROVAL_WAITING, TENANT_SLOWED, Alert, Severity
+from contracts.syndications import Platform, PlatformOutcome, SyndicationResult
 from dashboard.pages.alert_rules import WATCHED
 from dashboard.pages.alerts import behind
+from dashboard.pages.posts import post_rows
 from dashboard.words import lasting, plain
 
 
@@ -54,3 +56,17 @@ def test_an_alert_leads_to_what_it_is_about(kind: str, address: str) -> None:
 
 def test_every_rule_says_what_it_watches_and_in_which_unit() -> None:
     assert set(WATCHED) == set(AlertKind) == set(DEFAULT_RULES)
+
+
+def test_each_platform_s_outcome_is_a_row_with_its_link_or_its_refusal() -> None:
+    posted = PlatformOutcome(
+        platform=Platform.MASTODON, account="default", success=True, post_id="7", url="https://a.example/7", text="Hi"
+    )
+    refused = PlatformOutcome(platform=Platform.BLUESKY, success=False, error="refused the account", attempts=2)
+    result = SyndicationResult(successful=1, failed=1, results=(posted, refused)).to_wire()
+
+    first, second = post_rows(result)
+
+    assert (first["state"], first["post"]["href"], first["told"]) == ("done", "https://a.example/7", "2 characters")
+    assert (second["state"], second["post"], second["told"]) == ("refused", None, "refused the account")
+    assert post_rows(None) == []

@@ -94,6 +94,48 @@ async def test_refused_credentials_are_said_and_marked_and_hold_up_nothing(
     assert "token" not in json.dumps(marked)
 
 
+async def test_a_retry_of_an_ended_job_posts_only_what_is_missing(
+    desk: Api, mastodon: Mastodon, run_posts: RunPosts, word: str
+) -> None:
+    await give_account(desk, "mastodon", mastodon.url)
+    await give_account(desk, "bluesky", mastodon.url, handle="shop.example")  # no server of Bluesky's: refused
+
+    async def retried(job_id: str) -> dict[str, Any]:
+        answer = await desk.http.post(f"/v1/jobs/{job_id}/retry")
+        return await ended(desk, answer.json()["id"])
+
+    async with run_posts(desk):
+        half = await ended(desk, (await submit(desk, word, "mastodon", "bluesky"))["id"])
+        rest = await retried(half["id"])
+        still = await retried(rest["id"])
+        whole = await ended(desk, (await submit(desk, f"{word} whole"))["id"])
+        anew = await retried(whole["id"])
+
+    assert (half["status"], half["result"]["successful"], half["result"]["failed"]) == ("completed", 1, 1)
+    assert [job["status"] for job in (rest, still, anew)] == ["failed", "failed", "completed"]
+    assert rest["payload"]["platforms"] == still["payload"]["platforms"] == ["bluesky"]
+    assert still["payload"]["continues"] == {"jobId": half["id"], "beganAt": half["createdAt"]}
+    assert len(await mastodon.statuses(word)) == 1 + 2  # a job that was whole is posted anew when somebody asks for it
+
+
+async def test_a_retry_of_a_cancelled_job_finds_what_it_had_posted(
+    desk: Api, mastodon: Mastodon, run_posts: RunPosts, word: str
+) -> None:
+    await give_account(desk, "mastodon", mastodon.url)
+    await give_account(desk, "bluesky", "http://127.0.0.1:9", handle="shop.example")
+
+    async with run_posts(desk):
+        job = await submit(desk, word, "mastodon", "bluesky", maxAttempts=1)
+        await job_that(desk, job["id"], "dead")
+        await desk.http.post(f"/v1/jobs/{job['id']}/cancel")
+        cancelled = await ended(desk, job["id"])
+        child = (await desk.http.post(f"/v1/jobs/{job['id']}/retry")).json()
+        dead = await job_that(desk, child["id"], "dead")
+
+    assert (cancelled["status"], cancelled["result"], dead["progress"]["done"]) == ("cancelled", None, 1)
+    assert len(await mastodon.statuses(word)) == 1
+
+
 async def test_when_attempts_are_used_up_the_job_is_dead_and_a_retry_posts_once(
     desk: Api, mastodon: Mastodon, run_posts: RunPosts, word: str
 ) -> None:
