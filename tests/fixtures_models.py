@@ -3,16 +3,13 @@
 Both are fetched once into the user's cache folder; where they cannot be had, their tests are skipped and say why.
 """
 
-import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -30,9 +27,9 @@ from temporal.interceptors.chain import StepObserver
 from temporal.interceptors.tally import Tally
 from temporal.plugin import queue_plugin
 from temporal.process import LoggedProcess
-from temporal.program import cache_folder
 from temporal.workers import build_worker
 from tests.fixtures_queue import Connect, Providers
+from tests.npm import installed
 
 AIMOCK = "@copilotkit/aimock@1.43.0"
 AIMOCK_KEY = "sk-emulated"
@@ -103,23 +100,7 @@ async def model_emulator(model_port: int, tmp_path_factory: pytest.TempPathFacto
 
 
 async def _emulator_program() -> Path:
-    if shutil.which("npm") is None:
-        pytest.skip("NO MODEL EMULATOR: there is no npm on PATH")
-    folder = cache_folder() / f"aimock-{AIMOCK.rpartition('@')[2]}"
-    if not folder.exists():
-        making = folder.with_name(f"{folder.name}-{uuid4().hex[:8]}")
-        making.mkdir(parents=True)
-        process = await asyncio.create_subprocess_exec(
-            "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(making), AIMOCK,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        output, _ = await process.communicate()
-        if process.returncode:
-            pytest.skip(f"NO MODEL EMULATOR: npm cannot install {AIMOCK}: {output.decode(errors='replace')[-300:]}")
-        try:
-            making.rename(folder)
-        except OSError:  # another run was quicker
-            shutil.rmtree(making, ignore_errors=True)
+    folder = await installed(f"aimock-{AIMOCK.rpartition('@')[2]}", AIMOCK, what="NO MODEL EMULATOR")
     return folder / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
 
 
