@@ -1,5 +1,6 @@
 """The list of jobs: one search, live, with actions on the selected ones or on all that match."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ PAGE = f"{ROOT}/jobs"
 ROWS = 50
 EVERY_SECONDS = 15.0
 GAP_SECONDS = 1.0
+SLOW_SECONDS = 0.5
+"""A search that takes longer says so, and can be stopped."""
 CLOCK_SECONDS = 10
 """`older:` and `newer:` move on in such steps, so that tabs share an answer."""
 
@@ -81,6 +84,7 @@ class JobsPage:
     def __init__(self, tab: Tab, listing: Listing) -> None:
         self._tab = tab
         self._listing = listing
+        self._looking: asyncio.Task[None] | None = None
 
     async def build(self, query: str) -> None:
         """Make the elements, and keep them up to date."""
@@ -100,6 +104,12 @@ class JobsPage:
         self._views = Views(PAGE, VIEWS, query)
         self._problem = text("p", "", "notice bad")
         self._problem.set_visibility(False)
+        with box(style="notice info row-line") as self._searching:
+            text("span", "Looking through all jobs; words that are found seldom take some seconds.").props(
+                "role=status"
+            )
+            button("Stop", self._stop, "small")
+        self._searching.set_visibility(False)
         with box("section", "card flush"):
             self._table = Table(
                 "Jobs",
@@ -124,11 +134,37 @@ class JobsPage:
     # -- searching and paging -------------------------------------------------------------------------------------
 
     async def _searched(self, query: str) -> None:
+        before = self._listing.search, self._listing.cursors
+        self._stop()
         self._listing.cursors = [None]
+        looking = self._looking = asyncio.create_task(self._look(query))
+        if not (await asyncio.wait({looking}, timeout=SLOW_SECONDS))[0]:
+            self._searching.set_visibility(True)
+            await asyncio.wait({looking})
+        if looking is self._looking:
+            self._searching.set_visibility(False)
+            if looking.cancelled():
+                self._back_to(*before)
+            ui.navigate.history.push(self._listing.address)
+        if not looking.cancelled():
+            looking.result()
+
+    def _stop(self) -> None:
+        """Let go of a search that still goes on."""
+        if self._looking:
+            self._looking.cancel()
+
+    def _back_to(self, search: Search, cursors: list[str | None]) -> None:
+        """Show again what the rows are of."""
+        self._listing.search, self._listing.cursors = search, cursors
+        self._field.show(str(search))
+        self._views.show(str(search))
+        self._table.sorted_by(search.sort.by, descending=search.sort.descending)
+
+    async def _look(self, query: str) -> None:
         self._field.show(query)
         self._views.show(query)
         await self._search(query)
-        ui.navigate.history.push(self._listing.address)
 
     async def _begun(self, word: str) -> list[dict[str, str]]:
         """Return what a word with a colon may become, of names that only the record knows."""
@@ -176,14 +212,17 @@ class JobsPage:
     async def _show(self) -> None:
         caller = await self._tab.who()
         listing = self._listing
-        wanted, cursor, sort = listing.wanted, listing.cursors[-1], listing.search.sort
+        search, wanted, cursor, sort = listing.search, listing.wanted, listing.cursors[-1], listing.search.sort
         key = ("jobs", caller.key_id, caller.scope, wanted, cursor, sort)
 
         async def ask() -> tuple[list[Row], str | None]:
             jobs, following = await self._tab.here.queue.list_jobs(caller, wanted, ROWS, cursor, Detail.WORDS, sort)
             return [job_row(job) for job in jobs], following
 
-        rows, listing.following = await self._tab.desk.lists.get(key, ask)
+        rows, following = await self._tab.desk.lists.get(key, ask)
+        if (search, cursor) != (listing.search, listing.cursors[-1]):
+            return  # something else was searched for meanwhile
+        listing.following = following
         self._table.show(rows)
         first = sum(1 for _ in listing.cursors[:-1]) * ROWS
         self._count.set_text(f"{first + 1:,} to {first + len(rows):,}" if rows else "")
