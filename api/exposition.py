@@ -67,8 +67,11 @@ class Exposition:
 
     async def _made(self) -> Sequence[Metric]:
         up = GaugeMetricFamily("spaces_dependency_up", "1 when it answers.", labels=["dependency"])
-        for name, check in (await self._dependencies.check()).items():
+        checks = await self._dependencies.check()
+        for name, check in checks.items():
             up.add_metric([name], float(check.ok))
+        if not checks["database"].ok:
+            return [up]  # asking it more would take longer than Prometheus waits
         try:
             return [up, *await self._queue()]
         except Unavailable:

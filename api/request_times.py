@@ -33,16 +33,25 @@ class RequestTimes:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
+        begun, answered = time.perf_counter(), False
+
+        def observe(status: int) -> None:
+            nonlocal answered
+            answered = True
+            method = scope["method"] if scope["method"] in _METHODS else OTHER
+            self._seconds.labels(method, _route(scope), str(status)).observe(time.perf_counter() - begun)
 
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                method = scope["method"] if scope["method"] in _METHODS else OTHER
-                seen = self._seconds.labels(method, _route(scope), str(message["status"]))
-                seen.observe(time.perf_counter() - begun)
+                observe(message["status"])
             await send(message)
 
-        await self._app(scope, receive, observed)
+        try:
+            await self._app(scope, receive, observed)
+        except Exception:
+            if not answered:
+                observe(500)  # what nobody foresaw is answered further out
+            raise
 
 
 def _route(scope: Scope) -> str:

@@ -93,6 +93,20 @@ async def test_requests_are_counted_by_route_and_never_by_path(api: Api) -> None
     assert count(method=OTHER, route="/healthz", status="405") == 1
 
 
+async def test_an_error_that_nobody_foresaw_is_counted_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        msg = "nobody foresaw this"
+        raise ZeroDivisionError(msg)
+
+    monkeypatch.setattr(api.services.queue, "get_summary", broken)
+    await api.http.get("/v1/metrics/summary")
+
+    text = await scraped(api)
+
+    name, labels = "http_request_duration_seconds_count", {"method": "GET", "route": "/v1/metrics/summary"}
+    assert value(text, name, **labels, status="500") == 1
+
+
 async def test_who_asks_for_open_metrics_gets_them(api: Api) -> None:
     answer = await api.http.get(METRICS, headers={"Accept": "application/openmetrics-text; version=1.0.0"})
 
