@@ -14,7 +14,7 @@ from readmodel.database import Database
 from readmodel.events import StoredEvent, stored_event
 from readmodel.filters import JobFilter
 from readmodel.rows import job_of, opened_job
-from readmodel.search import along
+from readmodel.search import Mentions, along
 from readmodel.sorting import JobSort, from_sorted_cursor, legs_of, to_sorted_cursor
 from readmodel.tables import STILL_OPEN, JobDependencyRow, JobEventRow, JobRow, OutboxRow
 
@@ -74,12 +74,13 @@ class JobQueries:
         first, behind = (0, None) if cursor is None else from_sorted_cursor(sort, cursor)
         columns = _LISTED if detail is Detail.ALL else _BRIEF
         found: list[tuple[int, Row[Any]]] = []
+        mentions = Mentions(job_filter)
         async with self._database.read() as connection:
             for number, leg in enumerate(legs_of(sort)):
                 if number >= first and leg.shows(job_filter) and len(found) <= limit:
                     keyed = (*columns, leg.key.label("sort_key"))
                     place = behind if number == first else None
-                    rows = await along(connection, keyed, job_filter, leg, place, limit + 1 - len(found))
+                    rows = await along(connection, keyed, job_filter, leg, place, limit + 1 - len(found), mentions)
                     found += [(number, row) for row in rows]
         following = None
         if len(found) > limit:

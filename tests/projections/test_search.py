@@ -12,7 +12,9 @@ from readmodel.database import Database
 from readmodel.filters import JobFilter
 from readmodel.history import HistoryWriter
 from readmodel.jobs import JobQueries
+from readmodel.sorting import JobSort
 from tests.projections.samples import at, make_header, tell
+from tests.projections.statements import selects
 
 WORDS = ("red", "RED", "green", "Blue", "blue%", "x_y", "größe", "")
 
@@ -58,6 +60,27 @@ async def test_a_search_finds_the_same_jobs_however_far_back_they_are(
             wanted = JobFilter(**{"tenant_id": None, **fields, "q": word})  # type: ignore[arg-type]  # named above
 
             assert await _ids(queries, wanted) == expected, (word, fields)
+
+
+@pytest.mark.parametrize("few", [2, 10_000])
+async def test_a_search_by_status_looks_into_the_indexes_once_for_all_statuses(
+    history: HistoryWriter, queries: JobQueries, database: Database, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(search, "NEWEST", 0)
+    monkeypatch.setattr(search, "FEW", few)
+    order = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.DEAD, JobStatus.FAILED, JobStatus.COMPLETED)
+    headers = [make_header(f"{word}-{place}") for place in range(len(order)) for word in ("red", "blue")]
+    stands = [status for status in order for _ in range(2)]
+    await history.apply(
+        [tell(header, 0, header=header, status=status) for header, status in zip(headers, stands, strict=True)]
+    )
+
+    with selects(database) as sent:
+        jobs, _ = await queries.list(JobFilter(tenant_id=None, q="red"), 50, sort=JobSort.STATUS)
+
+    looks = [statement for statement, _ in sent if "UNION" in statement]
+    assert [job.id for job in jobs] == [header.id for header in headers[::2]]
+    assert len(looks) == 1 if few > 2 else len(looks) > 1
 
 
 async def test_a_name_is_completed_from_what_its_reader_may_see_and_not_from_the_whole_history(
