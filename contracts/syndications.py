@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AnyHttpUrl, BeforeValidator, ConfigDict, Field, StringConstraints, UrlConstraints, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from contracts.jobs import Job, JobPayload, Progress
 from contracts.photos import UploadId
@@ -95,8 +96,8 @@ class SyndicationInput(JobPayload):
         default="shorten", description="a text that is too long for a platform is cut at a word's end, or not posted"
     )
 
-    continues: Continued | None = Field(
-        default=None, description="set by a retry: what that job has posted is not posted again"
+    continues: SkipJsonSchema[Continued | None] = Field(
+        default=None, description="set by a retry, and by nobody else: what that job has posted is not posted again"
     )
 
     @model_validator(mode="after")

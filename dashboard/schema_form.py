@@ -16,7 +16,7 @@ NOTHING = object()
 """The value of a field that is left empty."""
 MOST_ITEMS = 50
 """Items that a form shows; longer lists are edited as JSON."""
-UPLOAD = "uploadId"
+UPLOAD, UPLOAD_PATTERN = "uploadId", "^[0-9a-f]{64}$"
 
 
 class Part(Protocol):
@@ -76,14 +76,15 @@ class Single:
         given = schema.get("default") if value is None else value
         long = self._kind == "string" and schema.get("maxLength", 0) > 500 and schema.get("format") != "uri"
         kind = {"boolean": "check", "integer": "number", "number": "number"}.get(self._kind, "long" if long else "text")
+        uploaded = name == UPLOAD or schema.get("pattern") == UPLOAD_PATTERN
         self._field = Field(
             label,
-            kind="upload" if name == UPLOAD else kind,
+            kind="upload" if uploaded else kind,
             value="" if given is None else pretty(given) if self._kind != "string" else str(given),
             help=_help(schema),
             required=required,
         )
-        if name == UPLOAD:
+        if uploaded:
             self._field.upload_for(tenant)
 
     def value(self) -> Any:
@@ -134,7 +135,8 @@ class Record:
     def __init__(self, label: str, schema: Schema, root: Schema, value: Any, tenant: Callable[[], str]) -> None:
         given = value if isinstance(value, Mapping) else {}
         required = set(schema.get("required", ()))
-        with box("fieldset" if label else "div", "" if label else "stack"):
+        whole = "whole" if any("items" in resolved(each, root) for each in schema["properties"].values()) else ""
+        with box("fieldset" if label else "div", whole if label else "stack"):
             if label:
                 text("legend", label)
             with box(style="fields"):

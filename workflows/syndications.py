@@ -30,6 +30,7 @@ class SyndicationWorkflow(JobWorkflow):
 
     def __init__(self) -> None:
         super().__init__()
+        self._continues: Continued | None = None
         self._there: dict[tuple[Platform, str | None], PlatformOutcome] = {}
 
     @workflow.run
@@ -43,6 +44,7 @@ class SyndicationWorkflow(JobWorkflow):
         Raises:
             ApplicationError: Every platform refused.
         """
+        self._continues = self._continues or order.continues  # an edit may leave it out
         outcomes = await asyncio.gather(*(self._one(order, platform) for platform in order.platforms))
         successful = sum(outcome.success for outcome in outcomes)
         if not successful:
@@ -60,7 +62,7 @@ class SyndicationWorkflow(JobWorkflow):
 
     async def _posted(self, order: SyndicationInput, platform: Platform, account: str | None) -> PlatformOutcome:
         own = Continued(job_id=self._header.id, began_at=self._header.starts_at or self._header.created_at)
-        first = order.continues or own
+        first = self._continues or own
         step = PostInput(
             job_id=first.job_id,
             tenant_id=self._header.tenant_id,

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from tests.endpoints.test_jobs import ended, job_that
+from tests.endpoints.test_jobs import ended, job_that, new_key
 from tests.fixtures_models import Emulator, RunGenerations
 from tests.fixtures_queue import Api, RunSystem
 from tests.fixtures_social import MASTODON_TOKEN, Mastodon, RunPosts, give_account, noisy_photo
@@ -304,3 +304,22 @@ async def test_an_approved_generation_is_posted_by_the_job_that_waits_for_it(
     assert (waiting["status"], len(there)) == ("pending", before)
     assert done["result"]["results"][0]["text"] == "We open on Saturdays again.\n\n#Cactus #opennow"
     assert len(await mastodon.statuses("Saturdays")) == before + 1
+
+
+async def test_another_tenant_s_accounts_are_neither_seen_nor_posted_with(desk: Api, mastodon: Mastodon) -> None:
+    await give_account(desk, "mastodon", mastodon.url)
+    path = "/v1/social-accounts/mastodon/default"
+    payload = {"content": {"text": "a"}, "platforms": ["mastodon"]}
+
+    async with desk.with_key(await new_key(desk, "zeta-shop", "admin")) as other:
+        listed = (await other.get("/v1/social-accounts")).json()["items"]
+        answers = [await other.get(path), await other.delete(path)]
+        named = await other.put(path, json={"secret": "theirs", "server": mastodon.url, "tenantId": "acme"})
+        posted = await other.post("/v1/jobs", json={"jobType": "social_syndication", "payload": payload})
+    async with desk.with_key(await new_key(desk, "acme", "operator")) as operator:
+        forbidden = await operator.get("/v1/social-accounts")
+    kept = (await desk.http.get(path)).json()
+
+    assert (listed, [answer.status_code for answer in answers]) == ([], [404, 404])
+    assert (named.status_code, posted.status_code, forbidden.status_code) == (403, 422, 403)
+    assert kept["updatedBy"] == "key:admin"
