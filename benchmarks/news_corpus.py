@@ -200,7 +200,7 @@ SERIES: tuple[tuple[str, str], ...] = (
 
 
 def news_of(corpus: str) -> tuple[Sequence[Event], Sequence[Text]]:
-    """Return events and series of `corpus`, `lookalikes` or `held_out`."""
+    """Return events and series of `corpus`, `lookalikes`, `held_out` or `copies`."""
     if corpus == "corpus":
         return EVENTS, SERIES
     told = json.loads(Path(__file__).with_name(f"news_{corpus}.json").read_text(encoding="utf-8"))

@@ -71,7 +71,7 @@ def in_its_language(each: Article) -> Article:
 # -- which articles tell the same ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "in_own_words"), [("corpus", 9), ("lookalikes", 8)])
+@pytest.mark.parametrize(("name", "in_own_words"), [("corpus", 9), ("lookalikes", 8), ("held_out", 7)])
 def test_an_agency_text_is_one_story_under_any_headline_and_nothing_else_is(name: str, in_own_words: int) -> None:
     events, _ = news_of(name)
 
@@ -83,6 +83,18 @@ def test_an_agency_text_is_one_story_under_any_headline_and_nothing_else_is(name
     assert sum(any({sent[0], retold[0]} <= title for title in titles) for sent, _, retold in events) >= in_own_words
     assert all(sum(sent[0] in title for sent, _, _ in events) <= 1 for title in titles), "two events are one story"
     assert all(len(title) == 1 for title in alone), "what only looks alike is a story of its own"
+
+
+def test_one_sentence_of_two_subjects_is_two_events_and_one_behind_two_datelines_is_one() -> None:
+    rest = "fell by 0.4 percent in October, the second fall in a row, the statistics office said."
+    retail = article("Retail sales fall for second month", f"Retail sales {rest}", source="A")
+    output = article("Industrial output falls for second month", f"Industrial output {rest}", source="B")
+    wired = article("Shoppers stay at home", f"WASHINGTON (AP) \u2014 Retail sales {rest}", source="C")
+    other_wire = article("Weak autumn", f"NEW YORK (Reuters) - Retail sales {rest}", source="D")
+
+    stories = told_together([retail, output, wired, other_wire])
+
+    assert {frozenset(each.source for each in story) for story in stories} == {frozenset("ACD"), frozenset("B")}
 
 
 def test_papers_that_share_names_and_a_number_tell_one_event_and_those_that_name_others_do_not() -> None:
