@@ -72,6 +72,8 @@ async def test_every_kind_of_change_leaves_a_line(
         "tenant.erase",
         "person.erase",
         "codec.decode",
+        "account.put",
+        "account.delete",
         "key.rotate",
         "access.refuse",
     }

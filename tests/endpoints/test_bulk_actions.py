@@ -33,7 +33,7 @@ def body(action: str = "retry", **more: Any) -> dict[str, Any]:
     [
         ({"filter": {}}, "filter", "name at least one condition"),
         ({"filter": {"status": None}}, "filter", "name at least one condition"),
-        ({"filter": None}, "filter", "valid"),
+        ({"filter": None}, "filter", "must be an object"),
         ({"filter": {"ids": []}}, "filter.ids", "at least 1 is needed"),
         ({"filter": {"status": "dead", "tag": []}}, "filter.tag", "at least 1 is needed"),
         ({"filter": {"q": ""}}, "filter.q", "at least 1"),
