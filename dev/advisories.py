@@ -13,12 +13,13 @@ import httpx
 
 from dev.terminal import say
 
-LOCK = "requirements.lock"
+LOCKS = ("requirements.lock", "embeddings.lock")
 ADVISORIES = "https://api.osv.dev"
 PROBE_SECONDS = 3.0
 PATIENCE_SECONDS = 300.0
 _AUDIT = [
-    *(sys.executable, "-m", "pip_audit", "--requirement", LOCK, "--require-hashes", "--disable-pip"),
+    *(sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip"),
+    *(word for lock in LOCKS for word in ("--requirement", lock)),
     *("--vulnerability-service", "osv", "--timeout", "10", "--progress-spinner", "off", "--format", "json"),
 ]
 
