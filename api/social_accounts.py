@@ -107,17 +107,19 @@ class SocialAccountDesk:
             NotFound: The tenant has none of this name.
         """
         caller.must(Right.ACCOUNTS_MANAGE)
-        tenant_id = caller.tenant_for(None)
-        found = await self._accounts.list(tenant_id)
-        for kept in found:
+        for kept in await self._accounts.list(caller.tenant_for(None)):
             if (kept.platform, kept.name) == (platform, name):
                 return _view(kept)
         raise NotFound(_no_such(platform, name))
 
     async def list(self, caller: Caller) -> Sequence[SocialAccountView]:
-        """Return the accounts in scope, at most fifty of a tenant."""
+        """Return a tenant's accounts, at most fifty.
+
+        Raises:
+            InvalidInput: A platform key named no tenant.
+        """
         caller.must(Right.ACCOUNTS_MANAGE)
-        return [_view(kept) for kept in await self._accounts.list(caller.sees)]
+        return [_view(kept) for kept in await self._accounts.list(caller.tenant_for(None))]
 
     async def delete(self, caller: Caller, platform: Platform, name: str) -> None:
         """Forget an account; jobs that would post with it say that it is missing.

@@ -91,11 +91,10 @@ class SocialAccountBook:
         async with self._database.read() as connection:
             return [(row.platform, row.name) for row in await connection.execute(query)]
 
-    async def list(self, tenant_id: str | None) -> Sequence[KeptAccount]:
-        """Return the accounts of a tenant, or with None of all."""
-        query = select(_ACCOUNT).order_by(*(_ACCOUNT.c[name] for name in _PLACE))
-        if tenant_id is not None:
-            query = query.where(SocialAccountRow.tenant_id == tenant_id)
+    async def list(self, tenant_id: str) -> Sequence[KeptAccount]:
+        """Return the accounts of a tenant, by platform and name."""
+        query = select(_ACCOUNT).where(SocialAccountRow.tenant_id == tenant_id)
+        query = query.order_by(SocialAccountRow.platform, SocialAccountRow.name)
         async with self._database.read() as connection:
             return [_kept(row) for row in await connection.execute(query)]
 

@@ -14,9 +14,9 @@ router = APIRouter(prefix="/v1/social-accounts", tags=["social accounts"])
 Name = Annotated[AccountName, Path(alias="account")]
 
 
-@router.get("", summary="List accounts")
+@router.get("", summary="List a tenant's accounts")
 async def list_accounts(here: Here, who: Who) -> Page[SocialAccountView]:
-    """Return the accounts in scope, without what they sign in with."""
+    """Return a tenant's accounts, at most fifty and so on one page, without what they sign in with."""
     return Page[SocialAccountView](items=list(await here.social_accounts.list(who)))
 
 

@@ -18,12 +18,14 @@ import pytest
 from PIL import Image
 
 from adapters.photos import LocalPhotoReader
+from adapters.photos.copies import copy_of
 from benchmarks.labelled import labelled
 from benchmarks.reading import MEASURES, scores
 from contracts.errors import Unavailable
 from contracts.photos import Gps, PhotoAnalysis
 from contracts.ports import PhotoReport
 from examples.photos import Truth, make_batch, truth_of
+from tests.fixtures_social import noisy_photo
 
 NEAR_DUPLICATE_BITS = 24
 ROOT = Path(__file__).parents[2]
@@ -388,3 +390,12 @@ def test_pickled_reader_keeps_its_settings_and_no_process() -> None:
     copy = pickle.loads(pickle.dumps(reader))  # noqa: S301  our own bytes
 
     assert copy.__reduce__() == (LocalPhotoReader, (3, timedelta(seconds=9)))
+
+
+async def test_a_copy_for_elsewhere_is_made_in_a_process_too(reader: LocalPhotoReader) -> None:
+    image = noisy_photo(300, 200)
+
+    copy, damaged = await reader.copy(image, 50_000, 200), await reader.copy(image[:5_000], 50_000, 200)
+
+    assert copy == copy_of(image, 50_000, 200)
+    assert "damaged" in str(damaged)
