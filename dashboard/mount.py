@@ -19,6 +19,7 @@ from dashboard.sessions import COOKIE, Sessions
 from dashboard.sign_in import sign_in_routes
 from dashboard.tab import AWAY_SECONDS, Desk, Tab
 from dashboard.uploads import upload_routes
+from dashboard.words import sentence
 
 AnswerT = TypeVar("AnswerT")
 BUILD_SECONDS = 30.0
@@ -89,7 +90,7 @@ def _show(error: JobError) -> None:
     with head(title):
         pass
     with box(style="card"):
-        empty(str(error), words)
+        empty(sentence(str(error)), words)
     if isinstance(error, Unavailable):
         ui.timer(AWAY_SECONDS, ui.navigate.reload, once=True)
 

@@ -8,7 +8,7 @@ from nicegui.element import Element
 
 from contracts.flows import waves_of
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, EDGE = 196, 48, 56, 16, 16
+WIDTH, HEIGHT, GAP_X, GAP_Y, EDGE = 216, 48, 56, 16, 16
 """Pixels: of a box, between boxes, and around all of them."""
 LONGEST_NAME = 20
 
