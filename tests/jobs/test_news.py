@@ -23,7 +23,7 @@ from tests.endpoints.test_jobs import ended
 from tests.fakes import MemoryHistory
 from tests.fixtures_models import Emulator, models_at
 from tests.fixtures_news import RunNews
-from tests.fixtures_queue import Api
+from tests.fixtures_queue import Api, RunSystem
 from tests.newsstand.site import Handler, Site
 from workflows.job import JobWorkflow
 from workflows.news import NewsWorkflow
@@ -211,10 +211,12 @@ DAILY = {
 
 
 @pytest.mark.usefixtures("schedules_ready")
-async def test_a_daily_schedule_writes_briefings(api: Api, newsstand: Site, run_news: RunNews) -> None:
+async def test_a_daily_schedule_writes_briefings(
+    api: Api, newsstand: Site, run_news: RunNews, run_system: RunSystem
+) -> None:
     payload: dict[str, Any] = {name: value for name, value in SHOP.items() if name != "since"}
     payload |= {"feeds": [newsstand.feed("garden.rss.xml")], "lookbackHours": 720, "maxPages": 0}
-    async with run_news(api.history):
+    async with run_news(api.history), run_system(api.services.database):
         made = await api.http.post("/v1/schedules", json=DAILY | {"jobType": TYPE, "payload": payload})
         assert made.status_code == 201, made.text
         await api.http.post(f"/v1/schedules/{made.json()['id']}/trigger")
