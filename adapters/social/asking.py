@@ -95,9 +95,9 @@ class ServerAsker:
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise Unavailable(f"{host} could not be reached") from None
         except TimeoutError:
-            raise lost(f"{host} did not answer within {self._seconds:g} s") from None
+            raise lost(f"{host} did not answer within {self._seconds:g} s{_maybe(sends)}") from None
         except httpx.TransportError as error:
-            raise lost(f"the connection to {host} broke: {type(error).__name__}") from None
+            raise lost(f"the connection to {host} broke: {type(error).__name__}{_maybe(sends)}") from None
 
     def _client(self) -> httpx.AsyncClient:
         transport = CheckedTransport(self._allow_private, self._verify)
@@ -124,6 +124,10 @@ class ServerAsker:
                 raise lost(f"{host} sent something that is no JSON") from None
             said = {}
         return Answer(status, answer.headers, said)
+
+
+def _maybe(sends: bool) -> str:
+    return "; it may have been posted, and the next attempt finds out" if sends else ""
 
 
 def must_be_taken(answer: Answer, host: str) -> Any:  # Any: whatever the API gives

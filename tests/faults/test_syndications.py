@@ -71,6 +71,7 @@ async def test_a_post_whose_answer_is_lost_is_there_once(
 
         there = [status["id"] for status in await mastodon.statuses(f"{word} {fault}")]
         assert [type(error).__name__ for error in asker.lost] == ["Unconfirmed"], fault
+        assert "may have been posted, and the next attempt finds out" in str(asker.lost[0])
         assert (done["status"], done["attempts"]) == ("completed", 2)
         assert there == [done["result"]["results"][0]["postId"]]
 
