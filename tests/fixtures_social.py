@@ -4,10 +4,8 @@ The latter is installed by npm, which takes two minutes: where that was not done
 SPACES_TEST_FULL=1, and says what it leaves out.
 """
 
-import asyncio
 import os
 import secrets
-import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -39,6 +37,7 @@ from temporal.process import LoggedProcess
 from temporal.program import cache_folder
 from temporal.workers import build_worker
 from tests.fixtures_queue import Api, Connect, Providers, RunApi
+from tests.npm import installed
 
 MASTODON_TOKEN = "mock_token"
 STATUSES = "/api/v1/statuses"
@@ -172,28 +171,13 @@ async def pds(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pds]:
 
 async def _pds_program() -> Path:
     """Return its launcher, installed when this machine has none yet and there is time."""
-    folder = cache_folder() / f"atproto-pds-{PDS.rpartition('@')[2]}"
-    if shutil.which("npm") is None:
-        pytest.skip("NO BLUESKY SERVER: there is no npm on PATH")
-    if not folder.exists():
-        if not os.environ.get("SPACES_TEST_FULL"):
-            pytest.skip("NO BLUESKY SERVER: installing it takes minutes, SPACES_TEST_FULL=1 does so once")
-        making = folder.with_name(f"{folder.name}-{uuid4().hex[:8]}")
-        making.mkdir(parents=True)
-        process = await asyncio.create_subprocess_exec(
-            "npm", "install", "--no-audit", "--no-fund", "--prefix", str(making), PDS, PLC,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        output, _ = await process.communicate()
-        if process.returncode:
-            shutil.rmtree(making, ignore_errors=True)
-            pytest.skip(f"NO BLUESKY SERVER: npm cannot install {PDS}: {output.decode(errors='replace')[-300:]}")
-        (making / "launch.mjs").write_text(LAUNCHER)
-        try:
-            making.rename(folder)
-        except OSError:  # another run was quicker
-            shutil.rmtree(making, ignore_errors=True)
-    return folder / "launch.mjs"
+    name, what = f"atproto-pds-{PDS.rpartition('@')[2]}", "NO BLUESKY SERVER"
+    if not (cache_folder() / name).exists() and not os.environ.get("SPACES_TEST_FULL"):
+        pytest.skip(f"{what}: installing it takes minutes, SPACES_TEST_FULL=1 does so once")
+    launcher = await installed(name, PDS, PLC, what=what, scripts=True) / "launch.mjs"
+    if not launcher.exists():
+        launcher.write_text(LAUNCHER)
+    return launcher
 
 
 async def _answers(url: str) -> bool:
