@@ -16,6 +16,7 @@ from dashboard.frame import box, button, card, head, link, text
 from dashboard.pages.analytics import tenant_row
 from dashboard.pages.paged import PagedTable
 from dashboard.pages.pauses import ask_pause, pause_notice, resume
+from dashboard.pages.social_accounts import SocialAccounts
 from dashboard.parts.dialog import dialog
 from dashboard.parts.fields import Field
 from dashboard.parts.table import Column, Empty, Row, Table
@@ -113,6 +114,8 @@ class TenantPage:
         with card("What it used", "last 30 days, by day and job type", "flush"):
             none = Empty("Nothing ended in the last 30 days")
             Table("Use by day", DAY_COLUMNS, none, rows=[_day(day) for day in usage.items])
+        if self._tab.may(Right.ACCOUNTS_MANAGE):
+            await SocialAccounts(self._tab, self._id).build()
 
     def _show(self, limits: routes.LimitsView, pending: int) -> None:
         slow = limits.slowdown

@@ -365,3 +365,33 @@ async def test_a_shops_budget_for_models_is_decided_in_dollars(site: Machine, ad
     own = page.get_by_role("table", name="Limits of tenants, photo processing").get_by_role("row", name="budget-shop")
     await expect(own).to_contain_text("60")
     await expect(own).to_contain_text("key:admin")
+
+
+async def test_an_admin_gives_replaces_and_forgets_a_social_account_and_its_token_is_never_shown(
+    site: Machine, admin: Visitor
+) -> None:
+    page, token = admin.page, "token-that-nobody-sees"
+    await admin.open("/tenants/poster")
+
+    await page.get_by_role("button", name="Give an account").click()
+    await page.get_by_label("Platform").select_option("mastodon")
+    await page.get_by_label("Server").fill("https://mastodon.example/path")
+    await page.get_by_label("Access token or app password").fill(token)
+    await page.get_by_role("button", name="Keep it").click()
+    await expect(page.get_by_text("must be https://host")).to_be_visible()
+    await page.get_by_label("Server").fill("http://127.0.0.1:9")
+    await page.get_by_role("button", name="Keep it").click()
+    row = page.get_by_role("row", name="Mastodon default")
+    await expect(row).to_contain_text("active")
+    await row.get_by_role("button", name="Replace").click()
+    await expect(page.get_by_label("Server")).to_have_value("http://127.0.0.1:9")
+    await page.get_by_label("Handle").fill("cactus")
+    await page.get_by_label("Access token or app password").fill(f"{token}-2")
+    await page.get_by_role("button", name="Keep it").click()
+    await expect(row).to_contain_text("cactus at http://127.0.0.1:9")
+    shown = await page.content()
+    await row.get_by_role("button", name="Forget").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Forget").click()
+
+    await expect(page.get_by_text("No accounts yet")).to_be_visible()
+    assert token not in shown
