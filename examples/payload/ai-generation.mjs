@@ -11,7 +11,8 @@ import { QueueError, hasEnded } from './queue.mjs'
 import { idOf, tenantName } from './tenants.mjs'
 
 export const COLLECTION = 'aiGenerationQueue'
-const SOURCE = 'ai_generation_queue:'
+const SOURCE = 'ai_generation_queue-'
+const TYPE = 'ai_generation'
 const AT_ONCE = 50
 
 /**
@@ -49,36 +50,58 @@ export function generationSync({ payload, queue, collection = COLLECTION, everyS
 async function takeTurn(payload, queue, collection, everySeconds) {
   const quiet = new Date(Date.now() - 1000 * everySeconds).toISOString()
   const lost = { and: [{ status: { equals: 'processing' } }, { updatedAt: { less_than: quiet } }] }
-  for (const where of [{ status: { equals: 'queued' } }, lost]) {
-    const { docs } = await payload.find({ collection, where, sort: 'updatedAt', limit: AT_ONCE, depth: 0 })
-    for (const row of docs) if (!(await handedIn(payload, queue, collection, row))) return
+  const full = []
+  for (const open of [{ status: { equals: 'queued' } }, lost]) {
+    let behind = true
+    while (behind) {
+      const where = full.length ? { and: [open, { tenant: { not_in: full } }] } : open
+      const { docs } = await payload.find({ collection, where, sort: 'updatedAt', limit: AT_ONCE, depth: 0 })
+      const stopped = await handedIn(payload, queue, collection, docs)
+      if (stopped && stopped.error.status !== 429) return
+      behind = stopped && full.push(idOf(stopped.row.tenant))
+    }
   }
 }
 
-/** Hand a row in; false while the queue is away: the rows stand there, and the next turn finds them. */
-async function handedIn(payload, queue, collection, row) {
-  try {
-    await handIn(payload, queue, collection, row)
-  } catch (error) {
-    if (!(error instanceof QueueError)) throw error
-    if (error.later) return false
-    await write(payload, collection, row.id, failed(error.message))
+/**
+ * Hand rows in, up to one that the queue cannot take now: that one stays as it is, for the next turn. With a 429 it is
+ * its tenant that asks too much, and rows of others may stand behind.
+ */
+async function handedIn(payload, queue, collection, rows) {
+  for (const row of rows) {
+    try {
+      await write(payload, collection, row, standing(await jobOf(queue, row)))
+    } catch (error) {
+      if (!(error instanceof QueueError)) throw error
+      if (error.later) return { row, error }
+      await write(payload, collection, row, failed(error.message))
+    }
   }
-  return true
+  return null
 }
 
-async function handIn(payload, queue, collection, row) {
+/** Return the job of a row. Who edits a row that was handed in changes nothing: its job is the one that there is. */
+async function jobOf(queue, row) {
   const tenant = tenantName(row.tenant)
   const key = `${SOURCE}${row.id}`
-  const accepted = await queue.submit(tenant, jobFor(row, key), { idempotencyKey: key })
-  await bring(payload, collection, row.id, await queue.job(tenant, accepted.id))
+  try {
+    const { id } = await queue.submit(tenant, jobFor(row, key), { idempotencyKey: key })
+    return await queue.job(tenant, id)
+  } catch (refused) {
+    if (refused.status !== 422) throw refused
+    return await queue.job(tenant, jobId(tenant, key)).catch((error) => {
+      throw error.status === 404 ? refused : error
+    })
+  }
 }
+
+const jobId = (tenant, key) => `${tenant}:${TYPE}:${key}`
 
 /** Return the job of a row: its fields, without what Payload adds to them. */
 function jobFor(row, correlationId) {
   const { sourceData: source = {}, parameters: given = {} } = row
   return {
-    jobType: 'ai_generation',
+    jobType: TYPE,
     correlationId,
     source: 'payload',
     payload: {
@@ -103,10 +126,8 @@ function jobFor(row, correlationId) {
 
 const told = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null && value !== ''))
 
-/** Write how a job stands into its row. A job that is dead is still processing: somebody decides on it, in the queue. */
-async function bring(payload, collection, id, job) {
-  await write(payload, collection, id, hasEnded(job) ? ended(job) : { status: 'processing', progress: percent(job) })
-}
+/** Return how a job stands, as its row says it. One that is dead is still processing: somebody decides on it, in the queue. */
+const standing = (job) => (hasEnded(job) ? ended(job) : { status: 'processing', progress: percent(job) })
 
 const percent = ({ progress }) => (progress?.total ? Math.round((100 * progress.done) / progress.total) : 0)
 
@@ -129,13 +150,19 @@ function ended(job) {
 
 const failed = (message) => ({ status: 'failed', processingMetadata: { errorMessage: message } })
 
-/** Change a row that is not at its end: whoever comes late, or twice, changes nothing. */
-async function write(payload, collection, id, data) {
-  const open = { and: [{ id: { equals: id } }, { status: { in: ['queued', 'processing'] } }] }
+/** Change a tenant's row that is not at its end: whoever comes late, or twice, or for another's row, changes nothing. */
+async function write(payload, collection, { id, tenant }, data) {
+  const own = [{ id: { equals: id } }, { tenant: { equals: idOf(tenant) } }]
+  const open = { and: [...own, { status: { in: ['queued', 'processing'] } }] }
   await payload.update({ collection, where: open, data, depth: 0 })
 }
 
-/** Return the endpoint that the queue tells when a job ends. `secret`: `whsec_…`, shown when the webhook was made */
+/**
+ * Return the endpoint that the queue tells when a job ends. `secret`: `whsec_…`, shown when the webhook was made
+ *
+ * The correlation id is what somebody said who handed a job in, maybe with a tenant's own key: believed is only that it
+ * is the very job that a row of that tenant has ordered.
+ */
 export function queueWebhook({ queue, secret, collection = COLLECTION }) {
   return {
     path: '/spaces-queue/webhook',
@@ -148,9 +175,9 @@ export function queueWebhook({ queue, secret, collection = COLLECTION }) {
         return Response.json({ error: 'not signed by the queue' }, { status: 401 })
       }
       const { id, tenantId, correlationId } = event.data
-      if (correlationId?.startsWith(SOURCE)) {
-        const row = correlationId.slice(SOURCE.length)
-        await bring(req.payload, collection, row, await queue.job(tenantId, id))
+      if (correlationId?.startsWith(SOURCE) && id === jobId(tenantId, correlationId)) {
+        const row = { id: correlationId.slice(SOURCE.length), tenant: tenantId }
+        await write(req.payload, collection, row, standing(await queue.job(tenantId, id)))
       }
       return new Response(null, { status: 204 })
     },

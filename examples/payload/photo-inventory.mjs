@@ -4,6 +4,8 @@ import { QueueError } from './queue.mjs'
 import { tenantOf } from './tenants.mjs'
 
 const PHOTO = /^photo_(\d+)$/
+const MIB = 1024 * 1024
+const SIGN_IN = 'Sign in to the tenant whose photos these are'
 const dollars = (hundredths) => (hundredths == null ? null : hundredths / 100)
 
 /** Return a photo job's result in the shape of the platform's `InventoryAnalysis`. What nothing tells is null. */
@@ -46,16 +48,26 @@ export function inventoryAnalysis(result) {
 
 /**
  * Return the endpoint for Payload's `endpoints`.
- * `save(req, analysis)`: keeps it and returns its id; `waitSeconds`: how long the screen waits for the result
+ * `save(req, analysis)`: keeps it and returns its id; `waitSeconds`: how long the screen waits for the result;
+ * `mostMiB`: of one upload, which this process holds in memory
  */
-export function photoInventory({ queue, save, waitSeconds = 30 }) {
-  return { path: '/photo-inventory/analyze', method: 'post', handler: (req) => analyse(req, queue, save, waitSeconds) }
+export function photoInventory({ queue, save, waitSeconds = 30, mostMiB = 100 }) {
+  const handler = (req) => refusal(req, mostMiB) ?? analyse(req, queue, save, waitSeconds)
+  return { path: '/photo-inventory/analyze', method: 'post', handler }
+}
+
+/** Return why a request is not even read; nothing is read for who has not signed in. */
+function refusal(req, mostMiB) {
+  if (!req.user) return Response.json({ error: SIGN_IN }, { status: 401 })
+  const size = Number(req.headers.get('content-length') ?? Infinity)
+  if (size <= mostMiB * MIB) return null
+  return Response.json({ error: `At most ${mostMiB} MiB of photos, of a length that is said` }, { status: 413 })
 }
 
 async function analyse(req, queue, save, waitSeconds) {
   const form = await req.formData()
   const tenant = tenantOf(req.user, form.get('tenant_id'))
-  if (!tenant) return Response.json({ error: 'Sign in to the tenant whose photos these are' }, { status: 401 })
+  if (!tenant) return Response.json({ error: SIGN_IN }, { status: 401 })
   const photos = photosOf(form)
   if (!photos.length) return Response.json({ error: 'No photos provided' }, { status: 400 })
   try {
@@ -72,7 +84,7 @@ async function analyse(req, queue, save, waitSeconds) {
 }
 
 function photosOf(form) {
-  const named = [...form.entries()].filter(([name]) => PHOTO.test(name))
+  const named = [...form.entries()].filter(([name, photo]) => PHOTO.test(name) && photo instanceof Blob)
   return named.sort(([one], [other]) => PHOTO.exec(one)[1] - PHOTO.exec(other)[1]).map(([, photo]) => photo)
 }
 

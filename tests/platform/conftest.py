@@ -39,6 +39,12 @@ class Platform:
         assert answer.status_code == 201, answer.text
         return dict(answer.json()["doc"])
 
+    async def edit(self, number: int, **fields: Any) -> dict[str, Any]:
+        """Change fields of a row, and return it."""
+        answer = await self.http.patch(f"/api/aiGenerationQueue/{number}", json=fields)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json()["doc"])
+
     async def row(self, number: int) -> dict[str, Any]:
         """Return a row as it stands."""
         return dict((await self.http.get(f"/api/aiGenerationQueue/{number}", params={"depth": 0})).json())
