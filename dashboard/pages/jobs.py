@@ -85,6 +85,7 @@ class JobsPage:
         self._tab = tab
         self._listing = listing
         self._looking: asyncio.Task[None] | None = None
+        self._shown = listing.search, listing.cursors
 
     async def build(self, query: str) -> None:
         """Make the elements, and keep them up to date."""
@@ -134,7 +135,6 @@ class JobsPage:
     # -- searching and paging -------------------------------------------------------------------------------------
 
     async def _searched(self, query: str) -> None:
-        before = self._listing.search, self._listing.cursors
         self._stop()
         self._listing.cursors = [None]
         looking = self._looking = asyncio.create_task(self._look(query))
@@ -144,7 +144,7 @@ class JobsPage:
         if looking is self._looking:
             self._searching.set_visibility(False)
             if looking.cancelled():
-                self._back_to(*before)
+                self._back_to(*self._shown)
             ui.navigate.history.push(self._listing.address)
         if not looking.cancelled():
             looking.result()
@@ -222,7 +222,7 @@ class JobsPage:
         rows, following = await self._tab.desk.lists.get(key, ask)
         if (search, cursor) != (listing.search, listing.cursors[-1]):
             return  # something else was searched for meanwhile
-        listing.following = following
+        listing.following, self._shown = following, (search, listing.cursors)
         self._table.show(rows)
         first = sum(1 for _ in listing.cursors[:-1]) * ROWS
         self._count.set_text(f"{first + 1:,} to {first + len(rows):,}" if rows else "")

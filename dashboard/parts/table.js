@@ -127,11 +127,12 @@ export default {
         requestAnimationFrame(() => (row.fresh = true));
       }
     },
-    // Rows in another order: those that are new or have changed, and of the others what is there already.
+    // Rows in another order: those that are new or have changed, and of the others what is there already. One that is not
+    // there any more has gone with a later answer, which was sent whole and came first.
     arrange(order, changed) {
       this.patch(changed, false);
       const known = new Map([...changed, ...this.rows].map((row) => [row.id, row]));
-      this.rows.splice(0, this.rows.length, ...order.map((id) => known.get(id)));
+      this.rows.splice(0, this.rows.length, ...order.map((id) => known.get(id)).filter(Boolean));
     },
     click(event, row) {
       if (!row.href || event.target.closest("a, button, input, label") || String(getSelection())) return;
