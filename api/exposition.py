@@ -58,6 +58,7 @@ class Exposition:
         self._statistics, self._all_time = QueueStatistics(database), AllTime(database)
         self._pauses, self._workers = Pauses(database), WorkerRegistry(database)
         self._alerts, self._intake = AlertBook(database), Intake(database)
+        self._grown = Grown()
         self.kept = Remembered(self._made, FRESH_SECONDS, FRESH_SECONDS)
 
     async def take(self) -> Collector:
@@ -83,13 +84,30 @@ class Exposition:
         beats = await self._workers.list()
         return [
             *_standing(figures),
-            _ended(figures),
-            *_durations(await self._all_time.durations(), await self._all_time.milliseconds()),
+            _ended(figures, self._grown),
+            *_durations(await self._all_time.durations(), await self._all_time.milliseconds(), self._grown),
             _paused(await self._pauses.in_force(utc_now())),
             *_processes(beats),
             _alerts(await self._alerts.standing()),
             _gauge("spaces_outbox_jobs", "Accepted jobs not known to be started.", await self._intake.outbox_size()),
         ]
+
+
+class Grown:
+    """Makes counters that never fall of sums that do, by an end that is corrected and by a tenant that is erased.
+
+    Prometheus takes a fall for a restart, and all that is there for new: a rate would show the whole history at once.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[object, ...], tuple[int, int]] = {}
+
+    def of(self, sum_now: int, *name: object) -> int:
+        """Return what the counter of this name stands at, when its sum is this now."""
+        before, lost = self._told.get(name, (0, 0))
+        lost += max(0, before - sum_now)
+        self._told[name] = sum_now, lost
+        return sum_now + lost
 
 
 class Told(Collector):
@@ -126,7 +144,7 @@ def _standing(figures: Mapping[str, QueueFigures]) -> Iterator[Metric]:
     yield from (waiting, standing, oldest)
 
 
-def _ended(figures: Mapping[str, QueueFigures]) -> Metric:
+def _ended(figures: Mapping[str, QueueFigures], grown: Grown) -> Metric:
     ended = CounterMetricFamily(
         "spaces_jobs_ended",
         "Jobs that ended, of all time, removed ones included.",
@@ -134,19 +152,21 @@ def _ended(figures: Mapping[str, QueueFigures]) -> Metric:
     )
     for name, each in figures.items():
         for status in (status for status in JobStatus if status.ended):
-            ended.add_metric([name, status.value], getattr(each, status.value))
+            ended.add_metric([name, status.value], grown.of(getattr(each, status.value), name, status))
     return ended
 
 
-def _durations(durations: Durations, milliseconds: Mapping[tuple[str, Measure], int]) -> Iterator[Metric]:
+def _durations(durations: Durations, milliseconds: Mapping[tuple[str, Measure], int], grown: Grown) -> Iterator[Metric]:
     for measure, (name, words) in _DURATIONS.items():
         family = HistogramMetricFamily(name, f"{words} Buckets are right to about 15 %.", labels=["job_type"])
         for job_type in JOB_TYPES:
             counts = [0] * (len(BOUNDS) + 1)
             for bucket, count in durations.get((job_type, measure), {}).items():
                 counts[bisect_left(BOUNDS, end_of(bucket) / 1000)] += count
-            ends = zip([*map(str, map(float, BOUNDS)), "+Inf"], accumulate(counts), strict=True)
-            family.add_metric([job_type], list(ends), milliseconds.get((job_type, measure), 0) / 1000)
+            told = [grown.of(count, job_type, measure, place) for place, count in enumerate(counts)]
+            ends = zip([*map(str, map(float, BOUNDS)), "+Inf"], accumulate(told), strict=True)
+            taken = grown.of(milliseconds.get((job_type, measure), 0), job_type, measure)
+            family.add_metric([job_type], list(ends), taken / 1000)
         yield family
 
 

@@ -4,15 +4,19 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.request_times import DASHBOARD, OTHER
+from api.request_times import DASHBOARD, OTHER, RequestTimes, request_histogram
 from contracts.alerts import Severity
 from contracts.jobs import JobStatus
 from contracts.pauses import Pause
 from contracts.values import ALL_TENANTS
+from readmodel.erasure import Erasure
 from readmodel.pauses import Pauses
 from tests.endpoints.test_jobs import new_key
 from tests.endpoints.test_queues import beat, tell
@@ -70,6 +74,24 @@ async def test_figures_of_the_queue_can_be_scraped(api: Api) -> None:
     assert value(text, "process_resident_memory_bytes") is not None
 
 
+async def test_no_counter_falls_when_a_tenant_is_erased(api: Api) -> None:
+    photos = {"job_type": "photo_processing"}
+    await end(api.history, datetime.now(UTC), tenant_id="acme", times=3, wait=2, run=40)
+    await end(api.history, datetime.now(UTC), tenant_id="globex", times=2, wait=2, run=40)
+    before = await scraped(api)
+
+    await Erasure(api.services.database).erase("globex")
+    erased = await scraped(api)
+    await end(api.history, datetime.now(UTC), tenant_id="acme", times=1, wait=2, run=40)
+
+    after = await scraped(api)
+    names = ("spaces_jobs_ended_total", "spaces_job_run_seconds_count", "spaces_job_run_seconds_sum")
+    for name, grown in zip(names, (1, 1, 40), strict=True):
+        labels = photos | ({"status": "completed"} if name.endswith("total") else {})
+        told = [value(text, name, **labels) for text in (before, erased, after)]
+        assert told == [5 * grown, 5 * grown, 6 * grown], name
+
+
 async def test_no_tenant_is_told_of(api: Api) -> None:
     await tell(api, "1", JobStatus.PENDING, tenant_id="globex")
     await api.http.get("/v1/jobs/globex:photo_processing:1")
@@ -91,6 +113,21 @@ async def test_requests_are_counted_by_route_and_never_by_path(api: Api) -> None
     assert count(method="GET", route=OTHER, status="404") == 1
     assert count(method="GET", route=DASHBOARD, status="404") == 1
     assert count(method=OTHER, route="/healthz", status="405") == 1
+
+
+async def test_the_dashboards_first_page_is_not_taken_for_the_apis() -> None:
+    seconds = request_histogram(CollectorRegistry())
+    app, pages = FastAPI(), FastAPI()
+    pages.add_api_route("/", lambda: "a page")
+    app.mount(DASHBOARD, pages)
+
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(RequestTimes(app, seconds)), base_url="http://a"
+    ) as http:
+        await http.get(f"{DASHBOARD}/")
+
+    (family,) = seconds.collect()
+    assert {sample.labels["route"] for sample in family.samples} == {DASHBOARD}
 
 
 async def test_an_error_that_nobody_foresaw_is_counted_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
