@@ -20,6 +20,8 @@ CUT_ANYWHERE_FROM = 30
 _URL = regex.compile(r"https?://\S+")
 _HASHTAG = r"#[\w\d][\w\d\p{M}_]*"
 _IN_TAIL = regex.compile(rf"{_HASHTAG}|https?://\S+")
+_SEEN_AS_ONE = regex.compile(r"\p{RI}{2}[\p{GCB=EX}\p{GCB=SM}\u200D]*|\X")
+"""A grapheme cluster. Flags stand first: for each one of a row, \\X looks back to where the row began."""
 _LOOSE = " \t\r\n,;:-\N{EN DASH}\N{EM DASH}…"
 
 
@@ -35,7 +37,7 @@ def length(text: str, limits: TextLimits) -> int:
     """Return how many characters the platform counts."""
     if limits.url_characters is not None:
         text = _URL.sub("u" * limits.url_characters, text)
-    return len(regex.findall(r"\X", text))
+    return len(_SEEN_AS_ONE.findall(text))
 
 
 def fit(content: PostContent, limits: TextLimits, *, shorten: bool) -> Fitted:
@@ -123,7 +125,7 @@ def _cuts(text: str, anywhere_from: int, whole: tuple[str, ...]) -> Iterator[int
     """
     for word in regex.finditer(r"\S+", text):
         if not word[0].startswith(whole):
-            letters = list(regex.finditer(r"\X", word[0]))
+            letters = list(_SEEN_AS_ONE.finditer(word[0]))
             if len(letters) > anywhere_from:
                 yield from (word.start() + letter.end() for letter in letters[:-1])
         yield word.end()

@@ -1,5 +1,7 @@
 """Texts are cut for a platform where a person would cut them, and keep what they are posted for."""
 
+import time
+
 import pytest
 
 from activities.fitting import fit, length
@@ -21,6 +23,15 @@ def test_a_character_is_what_people_see_as_one_and_a_link_what_the_platform_coun
     assert length("see https://shop.example/a/very/long/path/indeed", MASTODON) == 27
     assert fitted(FAMILY * 16) == FAMILY * 16  # 16 x 25 = 400 bytes
     assert fitted(FAMILY * 17).endswith("…")
+
+
+def test_a_long_row_of_flags_costs_no_more_than_other_letters() -> None:
+    began = time.process_time()
+
+    text = fitted("🇩🇪" * 10_000)
+
+    assert text == "🇩🇪" * 39 + "…"
+    assert time.process_time() - began < 1, "a worker does nothing else meanwhile"  # it was five seconds
 
 
 def test_what_fits_is_left_as_it_is() -> None:
