@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.jobs import JobHeader
+from contracts.jobs import JobHeader, JobStatus
 from contracts.limits import Pace, ScheduledStart, TenantLimits, no_room, quiet_rule
 from readmodel.database import Database
 from readmodel.limits import LimitsBook
@@ -63,7 +63,8 @@ def _before(header: JobHeader) -> ColumnElement[bool]:
 def _started(header: JobHeader) -> Select[int]:
     mine = and_(JobRow.tenant_id == header.tenant_id, JobRow.schedule_id.is_not(None))
     lately = JobRow.created_at > header.created_at - MINUTE
-    return select(func.count()).select_from(JobRow).where(mine, lately, _before(header))
+    left_out = and_(JobRow.status == JobStatus.CANCELLED, JobRow.processed_at.is_(None))  # else they hold up the next
+    return select(func.count()).select_from(JobRow).where(mine, lately, ~left_out, _before(header))
 
 
 def _waiting(header: JobHeader, job_types: Sequence[str]) -> Select[int]:

@@ -15,6 +15,7 @@ from readmodel.database import Database
 from readmodel.history import HistoryWriter
 from readmodel.intake import Intake, Submission
 from readmodel.limits import DecidedLimits, LimitsBook, Standing, Standings
+from readmodel.scheduled_starts import ScheduledStarts
 from readmodel.usage import DayOfUse, UsageQueries
 from tests.fixtures_postgres import PostgresServer
 from tests.projections.samples import NOON, accepted, at, make_header, tell
@@ -179,3 +180,22 @@ async def test_usage_is_told_by_day_and_job_type(database: Database, intake: Int
     assert list(both)[1:] == sunday
     assert (both[0].day - today.date(), both[0].jobs) == (timedelta(days=1), 1)
     assert await usage.by_day("nobody", today, utc_now() + timedelta(days=400)) == []
+
+
+async def test_starts_that_were_left_out_take_no_room_from_later_ones(
+    database: Database, book: LimitsBook, history: HistoryWriter
+) -> None:
+    await book.put("acme", TenantLimits(submit_per_minute=2), Author("key:admin"))
+    starts = ScheduledStarts(database, book, TYPES)
+    began = []
+
+    for place in range(9):  # one every ten seconds
+        header = make_header(str(place), schedule_id="often", created_at=at(10 * place))
+        await history.apply([tell(header, 10 * place, header=header, payload={}, status=JobStatus.PENDING)])
+        if (await starts.admit(header)).refusal:
+            later = 10 * place + 1
+            await history.apply([tell(header, later, status=JobStatus.CANCELLED, completed_at=at(later))])
+        else:
+            began.append(place)
+
+    assert began == [0, 1, 6, 7]
