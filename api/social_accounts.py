@@ -46,7 +46,20 @@ class SocialAccountBody(RequestBody):
     @field_validator("handle")
     @classmethod
     def _without_at(cls, value: str | None) -> str | None:
-        return value and value.strip().removeprefix("@")
+        handle = value and value.strip().removeprefix("@")
+        if value is not None and not (handle and handle.isprintable()):
+            msg = "must be a name on one line"
+            raise ValueError(msg)
+        return handle
+
+    @field_validator("secret")
+    @classmethod
+    def _can_be_sent(cls, value: SecretStr) -> SecretStr:
+        secret = value.get_secret_value().strip()
+        if not (secret.isascii() and secret.isprintable() and secret):
+            msg = "must be on one line, of ASCII characters"
+            raise ValueError(msg)
+        return SecretStr(secret)
 
 
 class SocialAccountView(WireModel):
@@ -91,9 +104,7 @@ class SocialAccountDesk:
             _wrong("server", "is needed: the server that the account is on")
         elif problem := await self._urls.problem_with(server):
             _wrong("server", problem)
-        account = SocialAccount(
-            tenant_id, platform, name, server or "", body.handle, body.secret.get_secret_value().strip()
-        )
+        account = SocialAccount(tenant_id, platform, name, server or "", body.handle, body.secret.get_secret_value())
         kept = await self._accounts.put(account, MOST_ACCOUNTS, caller.author)
         if kept is None:
             msg = f"there are {MOST_ACCOUNTS} accounts already, which is as many as there may be; delete one first"

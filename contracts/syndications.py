@@ -4,6 +4,7 @@ Fields are only ever added, and with a default: old workflow histories must stil
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -66,7 +67,7 @@ class Continued(WireModel):
     """A job that ended before it had posted everywhere, and when it was due."""
 
     job_id: str = Field(max_length=300)
-    began_at: Instant
+    began_at: Instant = Field(ge=datetime(2020, 1, 1, tzinfo=UTC))
 
 
 class SyndicationInput(JobPayload):

@@ -44,7 +44,8 @@ class Answer:
         told = self.said if isinstance(self.said, dict) else {}
         parts = (told.get("error"), told.get("message"), told.get("error_description"))
         words = ": ".join(dict.fromkeys(str(part) for part in parts if part))
-        return " ".join(words.split())[:MOST_WORDS] or f"status {self.status}"
+        shown = "".join(letter if letter.isprintable() else " " for letter in words)
+        return " ".join(shown.split())[:MOST_WORDS] or f"status {self.status}"
 
 
 class ServerAsker:
@@ -86,8 +87,10 @@ class ServerAsker:
         try:
             async with asyncio.timeout(self._seconds), self._client() as client:
                 return await self._answer(client, client.build_request(method, url, headers=headers, **body), lost)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise InvalidInput("the account's server is not a URL that can be called") from None
+        except (httpx.LocalProtocolError, UnicodeError):
+            raise InvalidInput(f"what signs in at {host} cannot be sent; give the account anew") from None
         except Refused:
             raise InvalidInput(f"{host} is not a public server") from None
         except NoSuchHost:
@@ -119,7 +122,7 @@ class ServerAsker:
             raise lost(data.message)
         try:
             said = json.loads(data) if data else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             if answer.is_success:
                 raise lost(f"{host} sent something that is no JSON") from None
             said = {}

@@ -222,6 +222,11 @@ async def test_an_account_that_cannot_be_used_is_refused(desk: Api) -> None:
         ("mastodon", {"server": "https://a.example/api"}, "server"),
         ("mastodon", {"server": "https://169.254.169.254"}, "server"),
         ("bluesky", {}, "handle"),
+        ("bluesky", {"handle": " @ "}, "handle"),
+        ("bluesky", {"handle": "a\0.example"}, "handle"),
+        ("bluesky", {"handle": "a.example", "secret": "to\nken"}, "secret"),
+        ("bluesky", {"handle": "a.example", "secret": "t\u00f6ken"}, "secret"),
+        ("bluesky", {"handle": "a.example", "secret": "      "}, "secret"),
     ]
     for platform, said, path in wrong:
         body = {"secret": "token", **said}

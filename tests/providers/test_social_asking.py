@@ -1,5 +1,6 @@
 """What platforms' servers may answer, and where they may be, is told by what to do about it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ def account_at(server: str) -> SocialAccount:
         ({"type": "status", "status": 403, "body": {"error": "suspended"}}, Unauthorized, "403: suspended"),
         ({"type": "status", "status": 413}, InvalidInput, "refused it (413"),
         ({"type": "status", "status": 302, "headers": {"Location": "http://127.0.0.1:9/"}}, InvalidInput, "redirects"),
+        ({"type": "status", "status": 422, "body": {"error": "a\0b\u202ec"}}, InvalidInput, "(422: a b c)"),
         ({"type": "ratelimit"}, RateLimited, "no more requests"),
         ({"type": "status", "status": 502}, Unavailable, "answered 502"),
         ({"type": "malformed"}, Unconfirmed, "no JSON"),
@@ -46,6 +48,17 @@ async def test_each_answer_to_a_post_is_told_by_what_to_do_about_it(
     assert type(raised.value) is kind
     assert words in str(raised.value)
     assert await mastodon.statuses(word) == []
+
+
+async def test_what_cannot_be_sent_is_refused_and_not_shown(mastodon: Mastodon, word: str) -> None:
+    network = MastodonNetwork(ServerAsker(allow_private=True))
+
+    for secret in ("hush\nhush", "hüsh"):
+        account = replace(account_at(mastodon.url), secret=secret)
+        with pytest.raises(InvalidInput, match="cannot be sent") as raised:
+            await network.post(account, Post(word, datetime.now(UTC), word))
+
+        assert secret[-2:] not in str(raised.value)
 
 
 async def test_a_server_that_is_not_public_is_never_asked(mastodon: Mastodon, word: str) -> None:
