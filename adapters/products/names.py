@@ -10,6 +10,8 @@ LEAST_ALIKE = 75.0
 """Of 100, by rapidfuzz's ratio: words misread by one letter in four are one word (Soll, Soil)."""
 LEAST_LETTERS = 3
 """Shorter words are too easily misread to speak against anything."""
+MOST_WORDS = 16
+"""Of a name that has more, no word is looked for in a misread form: that takes the square of their number."""
 LEAST_NAME = 4
 """Letters of which a name has at least."""
 
@@ -42,8 +44,11 @@ def agree(one: frozenset[str], other: frozenset[str]) -> bool:
 def unshared(label: str, title: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words that a label has and a product's title has not, and those the other way round."""
     told, known = _WORD.findall(comparable(label)), _WORD.findall(comparable(title))
-    mine = tuple(word for word in told if not any(_same(word, other) for other in known))
-    return mine, tuple(word for word in known if not any(_same(other, word) for other in told))
+    mine, theirs = set(told) - set(known), set(known) - set(told)
+    if max(len(told), len(known)) <= MOST_WORDS:
+        mine = {word for word in mine if not any(_same(word, other) for other in known)}
+        theirs = {word for word in theirs if not any(_same(other, word) for other in told)}
+    return tuple(word for word in told if word in mine), tuple(word for word in known if word in theirs)
 
 
 def speak_of_others(label: str, title: str) -> bool:

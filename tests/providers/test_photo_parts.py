@@ -1,5 +1,6 @@
 """The pure parts of the photo reader: labels, retail codes, EXIF, and what bytes begin like."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -410,3 +411,14 @@ def test_a_label_with_a_code_by_its_digits_alone_says_how_surely_they_were_read(
     (label,) = grouped(lines("Alder Green Tea"), [printed])
 
     assert (label.eans, label.printed_code) == (("4006381333931",), 0.96)
+
+
+def test_long_names_that_are_much_alike_are_compared_in_time() -> None:
+    words = [f"{one}{other}a" for one in "bcdfghjklm" for other in "npqrstvwxz"]
+    products = [Product(id=str(place), title=" ".join([*words, "q" + chr(97 + place % 26) * 3])) for place in range(40)]
+    labels = [Label(title=" ".join([*words, "z" + chr(97 + place) * 3]), confidence=1.0) for place in range(20)]
+
+    begun = time.process_time()
+    find(labels, products)
+
+    assert time.process_time() - begun < 3
