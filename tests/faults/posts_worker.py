@@ -21,6 +21,9 @@ from temporal.workers import build_worker
 from tests.fakes import MemoryKeys
 from tests.fixtures_social import DirectCopier
 
+SLOTS = 2
+"""Few, so that it is killed before it has posted all."""
+
 
 async def work(address: str, namespace: str, objects: str, url: str) -> None:
     blobs, database, keys = ObjectStore(objects), Database(url), MemoryKeys()
@@ -35,7 +38,7 @@ async def work(address: str, namespace: str, objects: str, url: str) -> None:
         "blobs": blobs,
         "history": buffered,
     }
-    async with buffered.running(), build_worker(client, "social_syndication", given, 8, timedelta(seconds=1)):
+    async with buffered.running(), build_worker(client, "social_syndication", given, SLOTS, timedelta(seconds=1)):
         await asyncio.Event().wait()
 
 
