@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx2
 import openai
 from openai.types.chat import ChatCompletionChunk
 from PIL import Image
@@ -24,6 +25,10 @@ from contracts.model_endpoints import ModelEndpoint
 from contracts.model_errors import CONTENT_POLICY
 
 CONNECT_SECONDS = 10.0
+ANEW = httpx2.Limits(max_keepalive_connections=0)
+"""A connection for each call. A kept one may be closed by the server just as it is used: nobody knows then whether the
+call was taken, and it counts as paid. Seen once in a hundred calls to llama.cpp; calls take seconds, a connection none.
+"""
 BOUNDS = ("maxLength", "minLength", "maxItems", "minItems", "pattern")
 """Words of JSON Schema that OpenAI's subset does not have; the answer is checked against them afterwards."""
 SEEING = {OtherUse.PHOTO_READING}
@@ -43,6 +48,7 @@ class OpenAiModels:
             api_key=endpoint.key.get_secret_value() if endpoint.key else "none",
             max_retries=0,
             timeout=openai.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS),
+            http_client=openai.DefaultAsyncHttpxClient(limits=ANEW),
         )
 
     @property
